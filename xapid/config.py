@@ -173,14 +173,14 @@ class Config:
     plugins: Path | None = _setting(None, _path, "DIR", "Look for power-on modes and host plugins here first.")
     web_root: Path | None = _setting(None, _path, "DIR", "Serve the files of this directory to browsers at /.")
     certificate: Path | None = _setting(
-        None, _path, "FILE", "The PEM file with the certificate and its key, instead of a self-signed one in the state directory."
+        None, _path, "FILE", "A PEM file with the certificate and its key, instead of a self-signed one in the state directory."
     )
 
     event_batching: int = _setting(
         50, _whole(0, 60_000), "MS", "How many milliseconds event.from waits for more events before it answers."
     )
     max_body: int = _setting(300 * KIB, _whole(KIB, 1024 * KIB * KIB), "BYTES", "The largest body of a call that is read.")
-    session_lifetime: int = _setting(86_400, _whole(1, 10 * 365 * 86_400), "SECONDS", "After how much idle time a session ends.")
+    session_lifetime: int = _setting(86_400, _whole(1, 10 * 365 * 86_400), "SECONDS", "How long an idle session lives.")
 
     ready_json: bool = _setting(
         False, _yes_or_no, "", "Print one line of JSON on standard output, with the URL and more, once the daemon answers."

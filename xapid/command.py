@@ -1,0 +1,123 @@
+"""The command ``xapid``: ``serve`` starts a daemon, ``check`` looks at its settings, ``coverage`` counts what it answers.
+
+Options of ``serve`` and ``check`` follow from the fields of :class:`xapid.config.Config`. Exit status: 0 when all went
+well, 1 when something is not as it should be, 2 for a setting or an option that cannot be.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+import xapid
+from xapid.config import CONFIG_VARIABLE, Config, ConfigError, Setting, flag, load, settings, variable
+
+_HELP = """xapid is a management server for pools of hosts and virtual machines. It speaks XenAPI over HTTPS.
+
+Start with `xapid serve`. Everything that can be set has a flag, an environment variable and a key in a TOML file; flags win
+over the environment, the environment over the file. `xapid serve --help` lists them.
+"""
+
+
+@click.group(help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(xapid.__version__, prog_name="xapid")
+def main() -> None:
+    """The entry point."""
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command an option for every setting, and ``--config``."""
+    for name, setting in reversed(settings().items()):
+        if not setting.secret:
+            command = click.option(flag(name), name, **_option(name, setting))(command)
+    return click.option(
+        "--config",
+        "file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help=f"Read settings from this TOML file. [{CONFIG_VARIABLE}]",
+    )(command)
+
+
+def _option(name: str, setting: Setting) -> dict[str, Any]:
+    option: dict[str, Any] = {"default": None, "help": f"{setting.doc} [{variable(name)}{_default(name)}]"}
+    if not setting.metavar:
+        return option | {"is_flag": True, "flag_value": "true"}
+    option["metavar"] = "|".join(setting.choices) or setting.metavar
+    return option | {"multiple": setting.repeated}
+
+
+def _default(name: str) -> str:
+    value = getattr(attrs.fields(Config), name).default
+    if isinstance(value, attrs.Factory):  # type: ignore[arg-type]  # attrs declares the class as a function
+        value = value.factory()
+    return "" if value in (None, False, ()) else f"; {value}"
+
+
+def _config(file: Path | None, flags: dict[str, Any]) -> Config:
+    given = {name: value for name, value in flags.items() if value not in (None, ())}
+    try:
+        return load(file, flags=given)
+    except ConfigError as problem:
+        raise click.UsageError(str(problem)) from problem
+
+
+@main.command(short_help="Run a daemon until SIGTERM or SIGINT.")
+@_options
+def serve(file: Path | None, **flags: Any) -> None:
+    """Runs a daemon until SIGTERM or SIGINT.
+
+    The first start on a state directory makes a pool (--preset, --hosts, …), a certificate and a password for root, which
+    is then in the file `initial-password` of that directory until it is changed. XAPID_ROOT_PASSWORD sets it instead.
+    """
+    config = _config(file, flags)
+    from xapid.daemon import run  # only this command pays for loading the whole server
+
+    try:
+        status = run(config)
+    except ConfigError as problem:
+        raise click.UsageError(str(problem)) from problem
+    sys.exit(status)
+
+
+@main.command(short_help="Look at settings and declarations without starting anything.")
+@_options
+def check(file: Path | None, **flags: Any) -> None:
+    """Says what the settings come to, and whether every operation has a message and every message an answer."""
+    config = _config(file, flags)
+    for field in attrs.fields(Config):
+        if not settings()[field.name].secret:
+            click.echo(f"{field.name.replace('_', '-'):18} {getattr(config, field.name)}")
+    from xapid.coverage import count
+
+    counts = count()
+    click.echo(f"{len(counts.names):,} messages, {len(counts.not_done):,} of them not yet done")
+
+
+@main.command(short_help="Count the messages that are answered, by kind.")
+@click.option("--refused", is_flag=True, help="List the messages that are not yet done, one name a line.")
+@click.option("--page", is_flag=True, help="Print the page docs/coverage.md.")
+@click.option("--check", "page", flag_value="check", help="Exit with 1 if the page in --file is not the current one.")
+@click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="Write the page to this file, or check this one.")
+def coverage(refused: bool, page: bool | str, file: Path | None) -> None:
+    """Counts the messages: derived, implemented, removed, refused as the reference server refuses them, not yet done."""
+    from xapid import coverage as pages
+
+    counts = pages.count()
+    if refused:
+        for name in counts.not_done:
+            click.echo(name)
+    elif page == "check":
+        if file is None or not file.exists() or file.read_text() != pages.page(counts):
+            raise click.ClickException("the coverage page is out of date; run `make coverage`")
+    elif file is not None:
+        file.write_text(pages.page(counts))
+    elif page:
+        click.echo(pages.page(counts), nl=False)
+    else:
+        click.echo(pages.summary(counts))
