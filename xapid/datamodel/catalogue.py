@@ -17,7 +17,7 @@ from xapid.datamodel import classes as class_modules
 from xapid.datamodel.derive import messages_of
 from xapid.datamodel.error_codes import BY_CODE
 from xapid.datamodel.errors import Error
-from xapid.datamodel.schema import Class, Field, Lock, Message
+from xapid.datamodel.schema import THE_HOST, THE_POOL, Class, Field, Message
 from xapid.datamodel.types import Enum, Map, Option, Record, Ref, Set, Type, ref_class
 
 
@@ -35,6 +35,13 @@ class Entry:
     @property
     def name(self) -> str:
         return f"{self.cls.name}.{self.message.name}"
+
+    @property
+    def removed(self) -> bool:
+        """Whether the API has lost it: it answers MESSAGE_REMOVED unless an operation says otherwise."""
+        message = self.message
+        of_class = message.implicit and message.field is None and self.cls.lifecycle.removed is not None
+        return of_class or message.lifecycle.removed is not None
 
 
 @attrs.frozen(eq=False)
@@ -126,29 +133,30 @@ def _check_message(api: Catalogue, entry: Entry) -> None:
     for code in (*message.errors, *([message.refused] if message.refused else [])):
         if code not in api.errors:
             raise DeclarationError(f"{entry.name} gives {code}, which is not declared")
-    named = [message.forward.param] if message.forward else []
-    named += [lock.path.partition(".")[0] for lock in message.also_locks]
-    named += [message.locked] if message.locked else []
-    for name in named:
-        if name not in params:
-            raise DeclarationError(f"{entry.name} has no parameter {name}")
+    forward = message.forward
+    while forward is not None:
+        _class_at(api, entry, forward.path)
+        forward = forward.otherwise
     if message.operation is not None:
-        param = locked_param(message)
-        _check_operation(api, entry, ref_class(param.type), message.operation)
+        _check_operation(api, entry, _class_at(api, entry, locked_path(message)), message.operation)
     for lock in message.also_locks:
-        _check_operation(api, entry, _class_at(api, entry, lock), lock.operation)
+        _check_operation(api, entry, _class_at(api, entry, lock.path), lock.operation)
 
 
-def locked_param(message: Message):  # type: ignore[no-untyped-def]
-    """The parameter whose object carries the message's operation: the named one, or the first reference."""
-    if message.locked is not None:
-        return next(param for param in message.params if param.name == message.locked)
-    return next(param for param in message.params if isinstance(param.type, Ref))
+def locked_path(message: Message) -> str:
+    """Where the object is that carries the message's operation: as declared, or the first reference parameter."""
+    return message.locked or next(param.name for param in message.params if isinstance(param.type, Ref))
 
 
-def _class_at(api: Catalogue, entry: Entry, lock: Lock) -> str | None:
-    head, *rest = lock.path.split(".")
-    cls = ref_class(next(param for param in entry.message.params if param.name == head).type)
+def _class_at(api: Catalogue, entry: Entry, path: str) -> str | None:
+    """The class of the objects that a path leads to."""
+    head, *rest = path.split(".")
+    if head in (THE_POOL, THE_HOST):
+        return head.removeprefix("@")
+    param = next((param for param in entry.message.params if param.name == head), None)
+    if param is None:
+        raise DeclarationError(f"{entry.name} has no parameter {head}")
+    cls = param.type.of if isinstance(param.type, Record) else ref_class(param.type)
     for name in rest:
         if cls is None:
             break

@@ -18,6 +18,9 @@ from xapid.datamodel.types import Enum, Record, Ref, Type, freeze
 NO_DEFAULT: Final = object()
 """Distinguishes 'has no default' from a default of None."""
 
+NAMESPACES: Final = ("name", "memory", "VCPUs", "HVM", "PV", "actions", "qos", "API_version", "io", "backup", "archive")
+"""Groups of fields that belong together; on the wire their names are joined to the fields' by one underscore."""
+
 Qualifier = Literal["RW", "RO/constructor", "RO/runtime"]
 
 
@@ -50,7 +53,8 @@ class Field:
     map_key_roles: Mapping[str, Roles] = attrs.field(factory=dict, eq=False)
     """Wider rights for single keys of a map; a key pattern may end in ``*``."""
     derived_from: Derived | None = None
-    secret: bool = False
+    flat: bool = False
+    """Whether the name only looks as if it were in one of the NAMESPACES."""
 
     @property
     def initial(self) -> Any:
@@ -60,6 +64,14 @@ class Field:
     @property
     def has_default(self) -> bool:
         return self.default is not NO_DEFAULT
+
+    @property
+    def dump_name(self) -> str:
+        """The name in filters and database dumps, where ``__`` sets a namespace apart."""
+        for space in NAMESPACES:
+            if self.name.startswith(f"{space}_") and not self.flat:
+                return f"{space}__{self.name.removeprefix(space).lstrip('_')}"
+        return self.name
 
 
 def _field(qualifier: Qualifier, name: str, type_: Type, doc: str, release: str | Lifecycle, options: dict[str, Any]) -> Field:
@@ -98,7 +110,7 @@ class Param:
 
 @attrs.frozen
 class Forward:
-    """Which host runs a message, found from the object in parameter ``param``.
+    """Which host runs a message, found from ``path``: a parameter, and fields to follow from it (``vdi.VBDs.VM``).
 
     ========== ==============================================================================
     kind       the host is
@@ -106,37 +118,56 @@ class Forward:
     host       the object itself, or the one that it belongs to (a PIF's, a PBD's)
     vm         where the VM, or the VM that the device belongs to, is resident
     sr         any on which the SR, or the SR that the disk is on, is plugged
+    disks      any that reaches the SRs of all disks of the VM
     choose     chosen by placement for the VM
     ========== ==============================================================================
     """
 
-    kind: Literal["host", "vm", "sr", "choose"]
-    param: str
+    kind: Literal["host", "vm", "sr", "disks", "choose"]
+    path: str
+    otherwise: Forward | None = None
+    """Where it runs when there is no such host; None: on the coordinator."""
+    unplugged: bool = False
+    """Whether a host that has the SR introduced but not plugged will do."""
 
 
-def to_host(param: str) -> Forward:
-    """Runs on the host in ``param``, or the host of the object in it."""
-    return Forward("host", param)
+def to_host(path: str) -> Forward:
+    """Runs on the host at ``path``, or the host of the object there."""
+    return Forward("host", path)
 
 
-def where_vm_runs(param: str) -> Forward:
-    """Runs where the VM of ``param`` is resident; on the coordinator while it runs nowhere."""
-    return Forward("vm", param)
+def where_vm_runs(path: str, otherwise: Forward | None = None) -> Forward:
+    """Runs where the VM at ``path`` is resident, or else as ``otherwise`` says."""
+    return Forward("vm", path, otherwise)
 
 
-def any_host_with_sr(param: str) -> Forward:
-    """Runs on any host that has the SR of ``param`` plugged, the coordinator first."""
-    return Forward("sr", param)
+def any_host_with_sr(path: str, *, unplugged: bool = False) -> Forward:
+    """Runs on any host that has the SR at ``path`` plugged, the coordinator first."""
+    return Forward("sr", path, unplugged=unplugged)
 
 
-def chosen_host(param: str) -> Forward:
-    """Runs on a host that placement picks for the VM in ``param``."""
-    return Forward("choose", param)
+def any_host_with_disks(path: str) -> Forward:
+    """Runs on any host that reaches all disks of the VM at ``path``, the coordinator first."""
+    return Forward("disks", path)
+
+
+def chosen_host(path: str) -> Forward:
+    """Runs on a host that placement picks for the VM at ``path``."""
+    return Forward("choose", path)
+
+
+THE_POOL: Final = "@pool"
+"""In the place of a parameter: the pool object, of which there is one."""
+THE_HOST: Final = "@host"
+"""In the place of a parameter: the host that the message is forwarded to."""
 
 
 @attrs.frozen
 class Lock:
-    """An entry in ``current_operations`` of a related object: ``path`` is a parameter and fields to follow from it."""
+    """An entry in ``current_operations`` of related objects.
+
+    ``path`` is a parameter, THE_POOL or THE_HOST, and fields to follow from it.
+    """
 
     path: str
     operation: str
@@ -174,16 +205,12 @@ class Message:
     operation: str | None = attrs.field(default=None, kw_only=True)
     """The value that it takes in ``current_operations`` of the object in ``locked``."""
     locked: str | None = attrs.field(default=None, kw_only=True)
-    """The parameter with the locked object; None: the first reference."""
+    """The parameter with the locked object, or THE_POOL; None: the first reference."""
     also_locks: tuple[Lock, ...] = attrs.field(default=(), kw_only=True)
     refused: str | None = attrs.field(default=None, kw_only=True)
     """The error with which the reference server answers this message whatever it is called with."""
     field: Field | None = attrs.field(default=None, kw_only=True, eq=False, repr=False)
     """Of an implicit message: the field that it reads or writes."""
-
-    @property
-    def removed(self) -> bool:
-        return self.lifecycle.removed is not None and not self.implicit
 
     @property
     def required(self) -> int:

@@ -2,7 +2,7 @@
 
 from xapid.datamodel.lifecycle import Lifecycle
 from xapid.datamodel.roles import LOCAL_ROOT, POOL_OPERATOR, READ_ONLY
-from xapid.datamodel.schema import Class, Derived, Lock, Message, Param, constructed, runtime, to_host, writable
+from xapid.datamodel.schema import THE_POOL, Class, Derived, Lock, Message, Param, constructed, runtime, to_host, writable
 from xapid.datamodel.types import EPOCH, NULL_REF, Bool, DateTime, Enum, Float, Int, Map, Ref, Set, String, Void
 
 cluster_operation = Enum(
@@ -108,7 +108,7 @@ Cluster = Class(
             Ref("Cluster"), "Starts a one-node cluster on the host of the given PIF, with timeouts in seconds.",
             Lifecycle(prototyped="kolkata", published="lima"),
             errors=("INVALID_CLUSTER_STACK", "INVALID_VALUE", "PIF_ALLOWS_UNPLUG", "REQUIRED_PIF_IS_UNPLUGGED"),
-            operation="cluster_create", locked="@pool",
+            operation="cluster_create", locked=THE_POOL,
         ),
         Message(
             "destroy", (Param("self", Ref("Cluster")),), Void, "Ends a cluster that has only one node left.",
@@ -127,7 +127,7 @@ Cluster = Class(
                 Param("token_timeout_coefficient", Float, 1.0),
             ),
             Ref("Cluster"), "Starts a cluster over the given network with every host of the pool as a node.",
-            Lifecycle(prototyped="kolkata", published="lima"), operation="cluster_create", locked="@pool",
+            Lifecycle(prototyped="kolkata", published="lima"), operation="cluster_create", locked=THE_POOL,
         ),
         Message(
             "pool_force_destroy", (Param("self", Ref("Cluster")),), Void,

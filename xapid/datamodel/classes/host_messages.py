@@ -3,7 +3,7 @@
 from xapid.datamodel.classes.vm_enums import update_guidances
 from xapid.datamodel.lifecycle import Lifecycle
 from xapid.datamodel.roles import CLIENT_CERT, LOCAL_ROOT, POOL_ADMIN, POOL_OPERATOR, READ_ONLY, VM_OPERATOR, VM_POWER_ADMIN
-from xapid.datamodel.schema import Lock, Message, Param, to_host
+from xapid.datamodel.schema import THE_POOL, Lock, Message, Param, to_host
 from xapid.datamodel.types import EPOCH, NULL_REF, Bool, DateTime, Float, Int, Map, Record, Ref, Set, String, Void
 from xapid.datamodel.classes.host_enums import host_display, host_ntp_mode, host_numa_affinity_policy, host_sched_gran, latest_synced_updates_applied_state
 
@@ -412,7 +412,7 @@ MESSAGES = (
     Message(
         "refresh_server_certificate", (Param("host", Ref("host")),), Void,
         "Makes a new certificate for the host's traffic inside the pool.", "1.307.0", roles=POOL_ADMIN,
-        forward=to_host("host"), operation="cert_refresh", locked="@pool",
+        forward=to_host("host"), operation="cert_refresh", locked=THE_POOL,
     ),
     Message(
         "install_server_certificate",
@@ -632,7 +632,7 @@ MESSAGES = (
     Message(
         "apply_updates", (Param("self", Ref("host")), Param("hash", String)), Set(Set(String)),
         "Installs the synced updates with the given hash and returns warnings.", "1.301.0",
-        roles=POOL_OPERATOR | CLIENT_CERT, operation="apply_updates", also_locks=(Lock("@pool", "apply_updates"),),
+        roles=POOL_OPERATOR | CLIENT_CERT, operation="apply_updates", also_locks=(Lock(THE_POOL, "apply_updates"),),
     ),
     Message(
         "rescan_drivers", (Param("self", Ref("host")),), Void,
@@ -642,7 +642,7 @@ MESSAGES = (
     Message(
         "copy_primary_host_certs", (Param("host", Ref("host")),), Void,
         "Copies the trusted certificates of the coordinator to the host.", roles=POOL_ADMIN, hidden=True,
-        pool_internal=True, operation="copy_primary_host_certs", locked="@pool",
+        pool_internal=True, operation="copy_primary_host_certs", locked=THE_POOL,
     ),
     Message(
         "set_https_only", (Param("self", Ref("host")), Param("value", Bool)), Void,

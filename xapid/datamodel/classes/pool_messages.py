@@ -2,7 +2,7 @@
 
 from xapid.datamodel.lifecycle import Lifecycle
 from xapid.datamodel.roles import CLIENT_CERT, LOCAL_ROOT, POOL_ADMIN, POOL_OPERATOR, READ_ONLY
-from xapid.datamodel.schema import Message, Param, to_host
+from xapid.datamodel.schema import THE_POOL, Message, Param, to_host
 from xapid.datamodel.types import Bool, DateTime, Int, Map, Ref, Set, String, Void
 from xapid.datamodel.classes.pool_enums import certificate_purpose, hello_return, pool_guest_secureboot_readiness, update_sync_frequency
 
@@ -19,19 +19,19 @@ MESSAGES = (
     Message(
         "eject", (Param("host", Ref("host")),), Void,
         "Removes a member from the pool and reboots it into a freshly installed state, losing its local data.", "rio",
-        forward=to_host("host"), operation="eject", locked="@pool",
+        forward=to_host("host"), operation="eject", locked=THE_POOL,
     ),
     Message("initial_auth", (), String, "Returns the pool secret to a host that is about to join.", hidden=True),
     Message(
         "exchange_certificates_on_join", (Param("uuid", String), Param("certificate", String)), Map(String, String),
         "Stores a joining host's internal certificate throughout the pool and returns the pool's own, by host.",
-        hidden=True, operation="exchange_certificates_on_join", locked="@pool",
+        hidden=True, operation="exchange_certificates_on_join", locked=THE_POOL,
     ),
     Message(
         "exchange_ca_certificates_on_join",
         (Param("import", Map(String, String)), Param("export", Set(Ref("Certificate")))), Map(String, String),
         "Imports a joining host's CA certificates and returns the content of the requested ones.", hidden=True,
-        operation="exchange_ca_certificates_on_join", locked="@pool",
+        operation="exchange_ca_certificates_on_join", locked=THE_POOL,
     ),
     Message(
         "emergency_transition_to_master", (), Void,
@@ -76,11 +76,11 @@ MESSAGES = (
     Message(
         "enable_ha", (Param("heartbeat_srs", Set(Ref("SR"))), Param("configuration", Map(String, String))), Void,
         "Switches HA on with the given heartbeat SRs, or with any suitable ones if the set is empty.", "miami",
-        roles=POOL_OPERATOR | CLIENT_CERT, operation="ha_enable", locked="@pool",
+        roles=POOL_OPERATOR | CLIENT_CERT, operation="ha_enable", locked=THE_POOL,
     ),
     Message(
         "disable_ha", (), Void, "Switches HA off on all hosts.", "miami", roles=POOL_OPERATOR | CLIENT_CERT,
-        operation="ha_disable", locked="@pool",
+        operation="ha_disable", locked=THE_POOL,
     ),
     Message(
         "sync_database", (), Void,
@@ -89,7 +89,7 @@ MESSAGES = (
     Message(
         "designate_new_master", (Param("host", Ref("host")),), Void,
         "Hands the coordinator role over to another live host in an orderly way.", "miami", forward=to_host("host"),
-        operation="designate_new_master", locked="@pool",
+        operation="designate_new_master", locked=THE_POOL,
     ),
     Message(
         "ha_prevent_restarts_for", (Param("seconds", Int),), Void,
@@ -228,7 +228,7 @@ MESSAGES = (
     Message(
         "enable_tls_verification", (), Void,
         "Starts checking TLS certificates between all hosts; there is no call to undo this.", "1.290.0", roles=POOL_ADMIN,
-        asynchronous=False, operation="tls_verification_enable", locked="@pool",
+        asynchronous=False, operation="tls_verification_enable", locked=THE_POOL,
     ),
     Message(
         "enable_redo_log", (Param("sr", Ref("SR")),), Void,

@@ -138,7 +138,7 @@ SR = Class(
         ),
         Message(
             "destroy", (Param("sr", Ref("SR")),), Void, "Wipes the repository from its storage and removes its records.", "rio",
-            errors=("SR_HAS_PBD",), forward=any_host_with_sr("sr"), operation="destroy",
+            errors=("SR_HAS_PBD",), forward=any_host_with_sr("sr", unplugged=True), operation="destroy",
         ),
         Message(
             "forget", (Param("sr", Ref("SR")),), Void,

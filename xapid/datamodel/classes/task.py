@@ -2,7 +2,7 @@
 
 from xapid.datamodel.lifecycle import Lifecycle
 from xapid.datamodel.roles import READ_ONLY, VM_OPERATOR
-from xapid.datamodel.schema import Class, Derived, Message, Param, runtime, to_host
+from xapid.datamodel.schema import Class, Derived, Message, Param, runtime
 from xapid.datamodel.types import NULL_REF, Bool, DateTime, Enum, Float, Int, Map, Ref, Set, String, Void
 
 task_allowed_operations = Enum(
@@ -79,7 +79,6 @@ task = Class(
         Message(
             "cancel", (Param("task", Ref("task")),), Void,
             "Asks for the task to be stopped, which may take a while or be refused.", "rio", errors=("OPERATION_NOT_ALLOWED",),
-            forward=to_host("task.forwarded_to"), operation="cancel",
         ),
         Message(
             "set_status", (Param("self", Ref("task")), Param("value", task_status_type)), Void, "Sets the state of the task.",

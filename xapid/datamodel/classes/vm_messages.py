@@ -2,7 +2,17 @@
 
 from xapid.datamodel.lifecycle import Lifecycle
 from xapid.datamodel.roles import CLIENT_CERT, LOCAL_ROOT, POOL_ADMIN, POOL_OPERATOR, READ_ONLY, VM_OPERATOR, VM_POWER_ADMIN
-from xapid.datamodel.schema import Lock, Message, Param, any_host_with_sr, chosen_host, to_host, where_vm_runs
+from xapid.datamodel.schema import (
+    THE_HOST,
+    Lock,
+    Message,
+    Param,
+    any_host_with_disks,
+    any_host_with_sr,
+    chosen_host,
+    to_host,
+    where_vm_runs,
+)
 from xapid.datamodel.types import Bool, DateTime, Float, Int, Map, Record, Ref, Set, String, Void
 from xapid.datamodel.classes.vm_enums import domain_type, on_crash_behaviour, update_status, vm_operations, vm_secureboot_readiness, vm_uefi_mode
 
@@ -11,7 +21,7 @@ MESSAGES = (
         "snapshot", (Param("vm", Ref("VM")), Param("new_name", String), Param("ignore_vdis", Set(Ref("VDI")), ())),
         Ref("VM"), "Takes a disk snapshot of the VM, leaving out the disks named in ignore_vdis.", "orlando",
         roles=VM_POWER_ADMIN, errors=("VM_BAD_POWER_STATE", "SR_FULL", "OPERATION_NOT_ALLOWED"),
-        forward=where_vm_runs("vm"), operation="snapshot",
+        forward=where_vm_runs("vm", any_host_with_disks("vm")), operation="snapshot",
     ),
     Message(
         "snapshot_with_quiesce", (Param("vm", Ref("VM")), Param("new_name", String)), Ref("VM"),
@@ -27,8 +37,8 @@ MESSAGES = (
     Message(
         "clone", (Param("vm", Ref("VM")), Param("new_name", String)), Ref("VM"),
         "Makes a new VM with fast copy-on-write clones of this VM's disks.", "rio",
-        errors=("VM_BAD_POWER_STATE", "SR_FULL", "OPERATION_NOT_ALLOWED", "LICENCE_RESTRICTION"), forward=chosen_host("vm"),
-        operation="clone",
+        errors=("VM_BAD_POWER_STATE", "SR_FULL", "OPERATION_NOT_ALLOWED", "LICENCE_RESTRICTION"),
+        forward=any_host_with_disks("vm"), operation="clone",
     ),
     Message(
         "copy", (Param("vm", Ref("VM")), Param("new_name", String), Param("sr", Ref("SR"))), Ref("VM"),
@@ -40,7 +50,8 @@ MESSAGES = (
         "revert", (Param("snapshot", Ref("VM")),), Void,
         "Puts the VM a snapshot was taken of back to the state the snapshot holds.", "midnight-ride", roles=VM_POWER_ADMIN,
         errors=("VM_BAD_POWER_STATE", "OPERATION_NOT_ALLOWED", "SR_FULL", "VM_REVERT_FAILED"),
-        forward=chosen_host("snapshot"), operation="revert", also_locks=(Lock("snapshot.snapshot_of", "reverting"),),
+        forward=any_host_with_disks("snapshot"), operation="revert",
+        also_locks=(Lock("snapshot.snapshot_of", "reverting"),),
     ),
     Message(
         "checkpoint", (Param("vm", Ref("VM")), Param("new_name", String)), Ref("VM"),
@@ -50,13 +61,13 @@ MESSAGES = (
             "VM_BAD_POWER_STATE", "SR_FULL", "OPERATION_NOT_ALLOWED", "VM_CHECKPOINT_SUSPEND_FAILED",
             "VM_CHECKPOINT_RESUME_FAILED",
         ),
-        forward=where_vm_runs("vm"), operation="checkpoint",
+        forward=where_vm_runs("vm", any_host_with_disks("vm")), operation="checkpoint",
     ),
     Message(
         "provision", (Param("vm", Ref("VM")),), Void,
         "Turns a template into a VM by making the disks its configuration lists.", "rio",
-        errors=("VM_BAD_POWER_STATE", "SR_FULL", "OPERATION_NOT_ALLOWED", "LICENCE_RESTRICTION"), forward=chosen_host("vm"),
-        operation="provision", also_locks=(Lock("@host", "provision"),),
+        errors=("VM_BAD_POWER_STATE", "SR_FULL", "OPERATION_NOT_ALLOWED", "LICENCE_RESTRICTION"),
+        forward=any_host_with_disks("vm"), operation="provision", also_locks=(Lock(THE_HOST, "provision"),),
     ),
     Message(
         "start", (Param("vm", Ref("VM")), Param("start_paused", Bool), Param("force", Bool)), Void,
@@ -67,7 +78,7 @@ MESSAGES = (
             "OPERATION_NOT_ALLOWED", "BOOTLOADER_FAILED", "UNKNOWN_BOOTLOADER", "NO_HOSTS_AVAILABLE", "LICENCE_RESTRICTION",
         ),
         forward=chosen_host("vm"), operation="start",
-        also_locks=(Lock("vm.VBDs", "attach"), Lock("vm.VIFs", "attach"), Lock("@host", "vm_start")),
+        also_locks=(Lock("vm.VBDs", "attach"), Lock("vm.VIFs", "attach"), Lock(THE_HOST, "vm_start")),
     ),
     Message(
         "start_on", (Param("vm", Ref("VM")), Param("host", Ref("host")), Param("start_paused", Bool), Param("force", Bool)),
@@ -143,12 +154,11 @@ MESSAGES = (
         "resume", (Param("vm", Ref("VM")), Param("start_paused", Bool), Param("force", Bool)), Void,
         "Restores a suspended VM from its suspend image on a host of the server's choice.", "rio", roles=VM_OPERATOR,
         errors=("VM_BAD_POWER_STATE", "OPERATION_NOT_ALLOWED", "VM_IS_TEMPLATE"), forward=chosen_host("vm"),
-        operation="resume", also_locks=(Lock("vm.VBDs", "attach"), Lock("@host", "vm_resume")),
+        operation="resume", also_locks=(Lock("vm.VBDs", "attach"), Lock(THE_HOST, "vm_resume")),
     ),
     Message(
         "set_is_default_template", (Param("vm", Ref("VM")), Param("value", Bool)), Void,
         "Marks or unmarks a template as one that came with the system.", roles=POOL_ADMIN, hidden=True,
-        operation="make_into_template",
     ),
     Message(
         "hard_reboot_internal", (Param("vm", Ref("VM")),), Void,
@@ -318,8 +328,8 @@ MESSAGES = (
             Param("vdi_format_map", Map(Ref("VDI"), String), {}),
         ),
         Ref("VM"), "Moves or copies a VM to the host that prepared dest, with storage and perhaps to another pool.",
-        "tampa", roles=VM_POWER_ADMIN, errors=("VM_BAD_POWER_STATE", "LICENCE_RESTRICTION"), forward=where_vm_runs("vm"),
-        operation="migrate_send",
+        "tampa", roles=VM_POWER_ADMIN, errors=("VM_BAD_POWER_STATE", "LICENCE_RESTRICTION"),
+        forward=where_vm_runs("vm", any_host_with_disks("vm")), operation="migrate_send",
     ),
     Message(
         "assert_can_migrate",

@@ -95,11 +95,11 @@ VM_guest_metrics = Class(
         ),
         runtime(
             "PV_drivers_version", Map(String, String),
-            "Version of the guest's paravirtual drivers: major, minor, micro and build.", "rio",
+            "Version of the guest's paravirtual drivers: major, minor, micro and build.", "rio", flat=True,
         ),
         runtime(
             "PV_drivers_up_to_date", Bool, "Formerly told whether the drivers were current; now the same as drivers detected.",
-            Lifecycle(published="rio", deprecated="dundee"),
+            Lifecycle(published="rio", deprecated="dundee"), flat=True,
         ),
         runtime(
             "memory", Map(String, String), "Formerly held memory figures from the guest; always empty now.",
@@ -127,7 +127,7 @@ VM_guest_metrics = Class(
         ),
         runtime(
             "PV_drivers_detected", Bool, "True if at least one paravirtual driver is at work in the guest.", "dundee",
-            default=False,
+            default=False, flat=True,
         ),
         runtime(
             "services", Map(String, String), "Services that the guest reports, with their details.",

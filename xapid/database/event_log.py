@@ -1,0 +1,203 @@
+"""What changed since when: the history behind ``event.from``, ``event.next`` and ``event.inject``.
+
+A *token* names a generation of the database (and, apart, of the messages). ``since`` tells what happened after it, at
+most one event per object; ``wait`` fires when something may have. Nothing is queued for listeners: what they missed is
+read off the tables when they ask, so a slow listener costs nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+import attrs
+from twisted.internet import defer
+
+from xapid.database.database import Change, Database
+from xapid.database.row import Row
+from xapid.database.table import Table
+from xapid.datamodel.errors import XenAPIError
+
+_TOKEN = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*\Z")
+
+
+@attrs.frozen(order=True)
+class Token:
+    """A point in history: generations of the last change and of the last message that its holder has seen."""
+
+    generation: int = 0
+    messages: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Token:
+        """The token in ``text``; empty text is the beginning. Errors: EVENT_FROM_TOKEN_PARSE_FAILURE."""
+        if not text:
+            return cls()
+        match = _TOKEN.match(text)
+        if match is None:
+            raise XenAPIError("EVENT_FROM_TOKEN_PARSE_FAILURE", text)
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.generation:020d},{self.messages:020d}"
+
+
+@attrs.frozen
+class Event:
+    """One thing that happened to one object."""
+
+    id: int
+    cls: str
+    """The class in lower case."""
+    operation: str
+    ref: str
+    snapshot: Row | None
+    """The object now; None when it is gone."""
+
+
+@attrs.frozen
+class Subscription:
+    """What a listener wants to hear of: everything, classes, or single objects."""
+
+    everything: bool
+    classes: frozenset[str]
+    objects: frozenset[tuple[str, str]]
+
+    @classmethod
+    def parse(cls, words: Iterable[str]) -> Subscription:
+        """``*``, ``class`` or ``class/reference``; the class in any case. Words that name nothing match nothing."""
+        classes, objects = set(), set()
+        everything = False
+        for word in words:
+            name, slash, ref = word.partition("/")
+            if word == "*":
+                everything = True
+            elif slash:
+                objects.add((name.lower(), ref))
+            else:
+                classes.add(name.lower())
+        return cls(everything, frozenset(classes), frozenset(objects))
+
+    def wants_class(self, name: str) -> bool:
+        """Whether every object of the class matches."""
+        return self.everything or name in self.classes
+
+    def wants_some(self, name: str) -> bool:
+        """Whether any object of the class could match."""
+        return self.wants_class(name) or any(cls == name for cls, _ in self.objects)
+
+    def wants(self, name: str, ref: str) -> bool:
+        """Whether this object matches."""
+        return self.wants_class(name) or (name, ref) in self.objects
+
+
+class EventLog:
+    """Reads history off the tables of ``database`` and wakes listeners."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._tables = {
+            table.cls.name.lower(): table for table in database.tables.values() if table.cls.events and table.cls.name != "role"
+        }
+        self._counted = {table.cls.name.lower(): table for name, table in database.tables.items() if name != "message"}
+        self._waiting: dict[defer.Deferred[None], Subscription] = {}
+        self.listeners: list[Callable[[list[Event]], None]] = []
+        """Called with the events of each commit as it happens; deletions carry the last snapshot (``event.next``)."""
+        database.observers.append(self._committed)
+
+    def counts(self) -> dict[str, int]:
+        """How many objects each table holds, by class name in lower case."""
+        return {name: len(table) for name, table in self._counted.items()}
+
+    def since(self, subscription: Subscription, token: Token) -> tuple[list[Event], Token]:
+        """The events after ``token``, and the token that follows them."""
+        messages: list[Event] = []
+        added: list[Event] = []
+        changed: list[Event] = []
+        gone: list[Event] = []
+        latest, latest_message = token.generation, token.messages
+        for name, table in self._tables.items():
+            if not subscription.wants_some(name):
+                continue
+            is_message = name == "message"
+            start = token.messages if is_message else token.generation
+            for ref, generation in _after(table, start):
+                if not subscription.wants(name, ref):
+                    continue
+                row = table.get(ref)
+                if is_message:
+                    messages.append(Event(0, name, "add", ref, row))
+                    latest_message = max(latest_message, generation)
+                    continue
+                latest = max(latest, generation)
+                if row._created > start:
+                    added.append(Event(generation, name, "add", ref, row))
+                else:
+                    changed.append(Event(generation, name, "mod", ref, row))
+            for deletion in reversed(table.deletions):
+                if deletion.deleted <= start:
+                    break
+                if deletion.created > start or not subscription.wants(name, deletion.ref):
+                    continue
+                if is_message:
+                    messages.append(Event(0, name, "del", deletion.ref, None))
+                    latest_message = max(latest_message, deletion.deleted)
+                else:
+                    gone.append(Event(deletion.deleted, name, "del", deletion.ref, None))
+                    latest = max(latest, deletion.deleted)
+        for events in (messages, added, changed, gone):
+            events.reverse()
+        return messages + added + changed + gone, Token(latest, latest_message)
+
+    def wait(self, subscription: Subscription) -> defer.Deferred[None]:
+        """Fires at the next commit that touches what ``subscription`` wants. Cancel it to stop waiting."""
+        done: defer.Deferred[None] = defer.Deferred(self._stop_waiting)
+        self._waiting[done] = subscription
+        return done
+
+    def _stop_waiting(self, done: defer.Deferred[None]) -> None:
+        self._waiting.pop(done, None)
+
+    def inject(self, cls: str, ref: str) -> Token:
+        """Make a ``mod`` event of an object, and return the token just before it. Errors: HANDLE_INVALID."""
+        table = self._database.tables.get(cls)
+        if table is None or ref not in table:
+            raise XenAPIError("HANDLE_INVALID", cls, ref)
+        with self._database.transaction() as tx:
+            tx.touch(table.get(ref))
+        return Token(self._database.generation - 1, 0)
+
+    def _committed(self, generation: int, changes: Sequence[Change]) -> None:
+        if not self._waiting and not self.listeners:
+            return
+        touched = {(change.table.cls.name.lower(), _ref(change)) for change in changes if change.table.cls.events}
+        if not touched:
+            return
+        for listener in self.listeners:
+            listener([_event(generation, change) for change in changes if change.table.cls.events])
+        ready = [done for done, sub in self._waiting.items() if any(sub.wants(name, ref) for name, ref in touched)]
+        for done in ready:
+            del self._waiting[done]
+        for done in ready:
+            done.callback(None)
+
+
+def _after(table: Table, generation: int) -> list[tuple[str, int]]:
+    """References changed after ``generation``, latest first."""
+    found = []
+    for ref, modified in reversed(table.modified.items()):
+        if modified <= generation:
+            break
+        found.append((ref, modified))
+    return found
+
+
+def _ref(change: Change) -> str:
+    row = change.after or change.before
+    assert row is not None
+    return row.ref
+
+
+def _event(generation: int, change: Change) -> Event:
+    operation = "add" if change.before is None else "mod" if change.after is not None else "del"
+    return Event(generation, change.table.cls.name.lower(), operation, _ref(change), change.after or change.before)

@@ -1,0 +1,93 @@
+"""One object of the database at one moment.
+
+A row never changes: a transaction puts another row in its place. So whoever holds one may keep it over an await, and a
+long listing is a list of rows. Stored fields are attributes; the far ends of relations (``VM.VBDs``) are attributes too,
+computed from the tables as they are now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, cast
+
+import attrs
+
+from xapid.datamodel.schema import Class
+
+if TYPE_CHECKING:
+    from xapid.database.table import Table
+
+
+class Row:
+    """Base of the row classes, of which :func:`row_class` makes one per class of the API.
+
+    ``ref`` is the reference; ``created`` and ``modified`` stamps are generations of the database. Fields of the class are
+    further attributes.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        ref: str
+        _table: Table
+        _created: int
+        _modified: int
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    @property
+    def cls(self) -> str:
+        """The name of the row's class; rows of class ``message`` have a field of that name: use :attr:`class_name`."""
+        return self._table.cls.name
+
+    @property
+    def class_name(self) -> str:
+        """The name of the row's class."""
+        return self._table.cls.name
+
+    def encoded(self, key: str, make: Callable[[Row], bytes]) -> bytes:
+        """The bytes that ``make`` makes of this row, made once for each ``key`` until the object changes."""
+        return self._table.encoded(self, key, make)
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Every field that goes over the wire, with its value."""
+        return ((name, getattr(self, name)) for name in self._table.published)
+
+    def record(self) -> dict[str, Any]:
+        """Every field that goes over the wire, as a record value."""
+        return dict(self.items())
+
+    def __repr__(self) -> str:
+        return f"<{self.class_name} {self.ref}>"
+
+
+STAMPS = ("ref", "_table", "_created", "_modified")
+"""The first arguments of every row class."""
+
+
+def row_class(cls: Class) -> type[Row]:
+    """The class of the rows of ``cls``: its stored fields in order, and a property for each derived one."""
+    stored = [field.name for field in cls.fields if field.derived_from is None]
+    derived = {field.name: _members(field.name) for field in cls.fields if field.derived_from is not None}
+    base = cast(type[Row], type(f"{cls.name}Base", (Row,), {"__slots__": (), **derived}))
+    fields = {name: attrs.field(alias=f"argument_{number}") for number, name in enumerate((*STAMPS, *stored))}
+    made = attrs.make_class(cls.name, fields, bases=(base,), slots=True, frozen=True, eq=False, repr=False)
+    return cast(type[Row], made)
+
+
+def _members(field: str) -> property:
+    def get(row: Row) -> tuple[str, ...]:
+        return row._table.members(field, row.ref)
+
+    get.__doc__ = f"The objects at the far end of ``{field}``."
+    return property(get)
+
+
+def reader(names: Iterable[str]) -> Callable[[Row], tuple[Any, ...]]:
+    """A function that reads attributes ``names`` of a row, fast, always as a tuple."""
+    names = tuple(names)
+    if len(names) == 1:
+        (name,) = names
+        return lambda row: (getattr(row, name),)
+    return attrgetter(*names)

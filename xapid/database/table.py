@@ -1,0 +1,209 @@
+"""All objects of one class, with the indexes that find them: by reference, uuid, name, and the far end of relations."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, KeysView
+from typing import Any
+
+import attrs
+
+from xapid.database.row import STAMPS, Row, reader, row_class
+from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.schema import Class
+from xapid.datamodel.types import Set
+
+DELETIONS_KEPT = 512
+"""How many deleted objects a table remembers for slow listeners."""
+
+
+@attrs.frozen
+class Relation:
+    """A stored reference field of this table, and the derived set at its far end."""
+
+    field: str
+    is_set: bool
+    far: Table
+    far_field: str
+    makes_events: bool
+
+
+@attrs.frozen
+class Deletion:
+    """What is remembered of a deleted object: the generations in which it came and went."""
+
+    ref: str
+    created: int
+    deleted: int
+
+
+class Table:
+    """The objects of class ``cls``, in the order in which they were made."""
+
+    def __init__(self, cls: Class) -> None:
+        self.cls = cls
+        self.row_class = row_class(cls)
+        self.stored = tuple(field.name for field in cls.fields if field.derived_from is None)
+        self.persistent = frozenset(field.name for field in cls.fields if field.persist and field.derived_from is None)
+        self.published = tuple(field.name for field in cls.fields if not field.internal)
+        self.initial = {field.name: field.initial for field in cls.fields if field.derived_from is None}
+        self.derived = frozenset(field.name for field in cls.fields if field.derived_from is not None)
+        self.relations: list[Relation] = []
+        self.modified: dict[str, int] = {}
+        """Reference to generation of the last change, least recently changed first."""
+        self.deletions: deque[Deletion] = deque(maxlen=DELETIONS_KEPT)
+        self._rows: dict[str, Row] = {}
+        self._read = reader(self.stored)
+        self._has_uuid = "uuid" in self.stored
+        self._has_name = "name_label" in self.stored
+        self._uuids: dict[str, str] = {}
+        self._names: dict[str, dict[str, None]] = {}
+        self._members: dict[str, dict[str, dict[str, None]]] = {}
+        self._encodings: dict[str, dict[str, tuple[Row, bytes]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(list(self._rows.values()))
+
+    def __contains__(self, ref: str) -> bool:
+        return ref in self._rows
+
+    def refs(self) -> KeysView[str]:
+        """Every reference, in order of creation."""
+        return self._rows.keys()
+
+    def rows(self) -> list[Row]:
+        """Every object, in order of creation: a snapshot that later changes leave alone."""
+        return list(self._rows.values())
+
+    def find(self, ref: str) -> Row | None:
+        """The object, or None."""
+        return self._rows.get(ref)
+
+    def get(self, ref: str) -> Row:
+        """The object. Errors: HANDLE_INVALID."""
+        row = self._rows.get(ref)
+        if row is None:
+            raise XenAPIError("HANDLE_INVALID", self.cls.name, ref)
+        return row
+
+    def by_uuid(self, uuid: str) -> Row:
+        """The object with this uuid. Errors: UUID_INVALID."""
+        ref = self._uuids.get(uuid)
+        if ref is None:
+            raise XenAPIError("UUID_INVALID", self.cls.name, uuid)
+        return self._rows[ref]
+
+    def find_uuid(self, uuid: str) -> Row | None:
+        """The object with this uuid, or None."""
+        ref = self._uuids.get(uuid)
+        return None if ref is None else self._rows[ref]
+
+    def by_name(self, label: str) -> list[Row]:
+        """The objects with exactly this ``name_label``."""
+        return [self._rows[ref] for ref in self._names.get(label, ())]
+
+    def members(self, field: str, ref: str) -> tuple[str, ...]:
+        """The references at the far end of the derived set ``field`` of object ``ref``."""
+        return tuple(self._members.get(field, {}).get(ref, ()))
+
+    def encoded(self, row: Row, key: str, make: Callable[[Row], bytes]) -> bytes:
+        """``make(row)``, remembered until the object changes."""
+        cache = self._encodings.setdefault(key, {})
+        hit = cache.get(row.ref)
+        if hit is not None and hit[0] is row:
+            return hit[1]
+        made = make(row)
+        if self._rows.get(row.ref) is row:
+            cache[row.ref] = (row, made)
+        return made
+
+    # What follows is for transactions.
+
+    def new(self, ref: str, generation: int, values: dict[str, Any]) -> Row:
+        """A row with ``values``, everything else as new objects have it."""
+        full = self.initial | values
+        return self.row_class(ref, self, generation, generation, *(full[name] for name in self.stored))  # type: ignore[call-arg]
+
+    def evolve(self, row: Row, generation: int, changes: dict[str, Any]) -> Row:
+        """``row`` with ``changes``, as modified in ``generation``."""
+        values = self._read(row)
+        if changes:
+            values = tuple(changes.get(name, value) for name, value in zip(self.stored, values, strict=True))
+        return self.row_class(row.ref, self, row._created, generation, *values)  # type: ignore[call-arg]
+
+    def stored_values(self, row: Row) -> dict[str, Any]:
+        """The fields that outlive a restart."""
+        return {n: v for n, v in zip(self.stored, self._read(row), strict=True) if n in self.persistent}
+
+    def put(self, ref: str, row: Row | None) -> Row | None:
+        """Put ``row`` (or nothing) in place of what is there, keep the indexes right, and return what was there."""
+        old = self._rows.get(ref)
+        if row is None:
+            self._rows.pop(ref, None)
+            self.modified.pop(ref, None)
+            for cache in self._encodings.values():
+                cache.pop(ref, None)
+        else:
+            self._rows[ref] = row
+            self.modified.pop(ref, None)
+            self.modified[ref] = row._modified
+        self._index(ref, old, row)
+        return old
+
+    def _index_uuid(self, ref: str, before: Any, after: Any) -> None:
+        if before != after:
+            if before and self._uuids.get(before) == ref:
+                del self._uuids[before]
+            if after:
+                self._uuids[after] = ref
+
+    def _index(self, ref: str, old: Row | None, new: Row | None) -> None:
+        if self._has_uuid:
+            self._index_uuid(ref, old and old.uuid, new and new.uuid)
+        if self._has_name and (old is None or new is None or old.name_label != new.name_label):
+            if old is not None:
+                _discard(self._names, old.name_label, ref)
+            if new is not None:
+                self._names.setdefault(new.name_label, {})[ref] = None
+        for relation in self.relations:
+            before, after = targets(relation, old), targets(relation, new)
+            if before != after:
+                sets = relation.far._members.setdefault(relation.far_field, {})
+                for target in before:
+                    if target not in after:
+                        _discard(sets, target, ref)
+                for target in after:
+                    if target not in before:
+                        sets.setdefault(target, {})[ref] = None
+
+
+def targets(relation: Relation, row: Row | None) -> tuple[str, ...]:
+    """The references that ``row`` holds in the field of ``relation``."""
+    if row is None:
+        return ()
+    value = getattr(row, relation.field)
+    return value if relation.is_set else (value,)
+
+
+def _discard(index: dict[str, dict[str, None]], key: str, ref: str) -> None:
+    refs = index.get(key)
+    if refs is not None:
+        refs.pop(ref, None)
+        if not refs:
+            del index[key]
+
+
+def relate(tables: dict[str, Table]) -> None:
+    """Tell each table which of its reference fields have a derived set at the far end."""
+    for far in tables.values():
+        for field in far.cls.fields:
+            if field.derived_from is not None:
+                near = tables[field.derived_from.cls]
+                source = next(f for f in near.cls.fields if f.name == field.derived_from.field)
+                near.relations.append(Relation(source.name, isinstance(source.type, Set), far, field.name, field.events))
+
+
+__all__ = ["STAMPS", "Deletion", "Relation", "Table", "relate", "targets"]
