@@ -126,7 +126,10 @@ class IHypervisor(Interface):
 
 
 class IStorage(Interface):
-    """SRs that this host reaches, and the virtual disks on them."""
+    """SRs that this host reaches, and the virtual disks on them.
+
+    What the backend refuses is raised as the relayed ``SR_BACKEND_FAILURE_…`` that clients are to see.
+    """
 
     async def sr_probe(type: str, device_config: dict[str, str], sm_config: dict[str, str]) -> list[FoundSr]:
         """What is to be found at ``device_config``. An incomplete one gets the choices for the next key."""
@@ -150,7 +153,7 @@ class IStorage(Interface):
         """How full an attached SR is."""
 
     async def vdi_create(sr: str, disk: VdiSpec) -> VdiState:
-        """Make an empty disk. Raises no_space."""
+        """Make an empty disk. Raises SR_BACKEND_FAILURE_44 when there is no room for it."""
 
     async def vdi_introduce(sr: str, disk: VdiState) -> VdiState:
         """Take notice of a disk that is there already, at ``location``."""

@@ -89,6 +89,8 @@ class DomainState(TypedDict):
     text_port: int
     """-1: there is no text console."""
     cpu_flags: dict[str, str]
+    devices: dict[str, str]
+    """Names inside the guest of its disks and interfaces, by uuid of VBD and VIF."""
 
 
 class GuestReport(TypedDict):
@@ -335,7 +337,7 @@ class AgentFailure(Exception):
     cannot_attach       VM, VBD or VIF, text
     device_in_use       VBD or VIF, text: the guest does not let go of it
     no_such_object      kind, uuid
-    no_space            SR, bytes needed, bytes free
+    no_space            SR, bytes needed, bytes free: for a suspend image
     not_supported       what
     refused             text: bad parameters
     unreachable         host: the agent did not answer

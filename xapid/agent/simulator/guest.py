@@ -1,0 +1,168 @@
+"""The guest inside a simulated VM: how it answers requests, what its agent reports, and what it does of its own accord.
+
+A guest behaves, unless ``other_config`` (or, failing that, ``platform``) of its VM says otherwise:
+
+======================  =============================================================================================
+key                     value
+======================  =============================================================================================
+simulator.agent         ``absent``: no agent inside, so no guest metrics and no PV drivers; or the seconds until it reports
+simulator.shutdown      ``ignored``: takes no notice of shutdown and reboot requests; ``hangs``: begins, and never ends;
+                        or the seconds that it takes
+simulator.suspend       ``ignored`` or ``hangs``, in the same way
+simulator.boot          ``fails``: the domain cannot be booted
+simulator.then          ``shutdown``, ``reboot`` or ``crash``, a blank, and seconds after boot: what the guest does then
+simulator.detach        ``refused``: does not let go of disks and interfaces
+simulator.os            ``linux`` or ``windows``; otherwise guessed from the template that the VM was made from
+======================  =============================================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import attrs
+
+from xapid.agent.values import GuestReport, VmConfig
+
+Reaction = Literal["obeys", "ignored", "hangs"]
+
+FEATURES = (
+    "feature-suspend", "feature-shutdown", "feature-poweroff", "feature-reboot", "feature-vcpu-hotplug", "feature-balloon",
+    "feature-static-ip-setting",
+)  # fmt: skip
+
+
+class AddressPlan:
+    """Gives every network of a simulated pool an IPv4 range of its own, and every interface on it an address for good."""
+
+    def __init__(self) -> None:
+        self._leases: dict[tuple[str, str], str] = {}
+        self._taken: set[str] = set()
+
+    def lease(self, network: str, mac: str) -> str:
+        """The address of the interface ``mac`` on ``network``: the same whenever and wherever it is asked for."""
+        key = (network, mac.lower())
+        if key not in self._leases:
+            second = hashlib.sha256(network.encode()).digest()[0]
+            number = int.from_bytes(hashlib.sha256(mac.lower().encode()).digest()[:2])
+            address = self._address(second, number)
+            while address in self._taken:
+                number += 1
+                address = self._address(second, number)
+            self._leases[key] = address
+            self._taken.add(address)
+        return self._leases[key]
+
+    @staticmethod
+    def _address(second: int, number: int) -> str:
+        return f"10.{second}.{number // 254 % 254 + 1}.{number % 254 + 1}"
+
+
+@attrs.frozen
+class Guest:
+    """The operating system inside a VM, as its configuration describes it."""
+
+    config: VmConfig
+
+    def setting(self, name: str) -> str:
+        """A word about this guest's behaviour; empty if nothing is said."""
+        key = f"simulator.{name}"
+        return self.config["other_config"].get(key) or self.config["platform"].get(key, "")
+
+    @property
+    def boots(self) -> bool:
+        return self.setting("boot") != "fails"
+
+    @property
+    def lets_go(self) -> bool:
+        return self.setting("detach") != "refused"
+
+    def reaction(self, request: Literal["shutdown", "suspend"]) -> Reaction:
+        """What it does when it is asked to."""
+        word = self.setting(request)
+        return word if word in ("ignored", "hangs") else "obeys"  # type: ignore[return-value]  # narrowed by the test
+
+    def seconds(self, name: str, usual: float) -> float:
+        """How long something takes in this guest."""
+        try:
+            return max(0.0, float(self.setting(name)))
+        except ValueError:
+            return usual
+
+    @property
+    def own_idea(self) -> tuple[str, float] | None:
+        """What it does by itself, and how long after boot."""
+        word, _, after = self.setting("then").partition(" ")
+        if word not in ("shutdown", "reboot", "crash"):
+            return None
+        try:
+            return word, max(0.0, float(after or "0"))
+        except ValueError:
+            return None
+
+    @property
+    def has_agent(self) -> bool:
+        return self.setting("agent") != "absent"
+
+    def report(self, addresses: AddressPlan) -> GuestReport:
+        """What its agent says."""
+        networks: dict[str, str] = {}
+        for nic in self.config["nics"]:
+            ipv4 = addresses.lease(nic["network"] or nic["bridge"], nic["mac"])
+            device = nic["device"]
+            networks[f"{device}/ip"] = networks[f"{device}/ipv4/0"] = ipv4
+            networks[f"{device}/ipv6/0"] = _link_local(nic["mac"])
+        return GuestReport(
+            vm=self.config["uuid"],
+            os_version=self._os_version(),
+            netbios_name={"host_name": self.config["name"][:15].upper(), "domain": "WORKGROUP"} if self._windows else {},
+            pv_drivers_version={"major": "9", "minor": "4", "micro": "0", "build": "1"},
+            networks=networks,
+            other={
+                **dict.fromkeys(FEATURES, "1"), "platform-feature-multiprocessor-suspend": "1", "has-vendor-device": "0",
+                "data-ts": "0",
+            },
+            services={},
+            can_use_hotplug_vbd="yes",
+            can_use_hotplug_vif="yes",
+            pv_drivers_detected=True,
+            live=True,
+        )  # fmt: skip
+
+    @property
+    def _origin(self) -> str:
+        return self.config["other_config"].get("base_template_name", self.config["name"])
+
+    @property
+    def _windows(self) -> bool:
+        return (self.setting("os") or self._origin).lower().startswith("windows")
+
+    def _os_version(self) -> dict[str, str]:
+        if self._windows:
+            return {"name": "Microsoft Windows 10 Pro", "distro": "windows", "major": "10", "minor": "0", "build": "19045"}
+        name = self._origin.lower()
+        for distro, full, kernel, major in _DISTRIBUTIONS:
+            if distro in name:
+                return {"name": full, "distro": distro, "uname": kernel, "major": major, "minor": "0"}
+        distro, full, kernel, major = _DISTRIBUTIONS[0]
+        return {"name": full, "distro": distro, "uname": kernel, "major": major, "minor": "0"}
+
+
+_DISTRIBUTIONS = (
+    ("debian", "Debian GNU/Linux 12 (bookworm)", "6.1.0-28-amd64", "12"),
+    ("ubuntu", "Ubuntu 22.04 LTS", "5.15.0-130-generic", "22"),
+    ("rocky", "Rocky Linux 9", "5.14.0-503.el9.x86_64", "9"),
+    ("centos", "CentOS Linux 7", "3.10.0-1160.el7.x86_64", "7"),
+)
+
+
+def _link_local(mac: str) -> str:
+    try:
+        octets = [int(part, 16) for part in mac.split(":")]
+        first, second, third, fourth, fifth, sixth = octets
+    except ValueError:
+        return "fe80::1"
+    pairs = (first ^ 2, second, third, 0xFF, 0xFE, fourth, fifth, sixth)
+    groups = [f"{pairs[i] << 8 | pairs[i + 1]:x}" for i in range(0, 8, 2)]
+    return "fe80::" + ":".join(groups)

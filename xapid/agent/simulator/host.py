@@ -1,0 +1,58 @@
+"""A simulated host: the agent that a daemon uses when nobody gave it a better one."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from xapid.agent.interface import (
+    IAgentObserver,
+    ICertificates,
+    IHostAgent,
+    IHypervisor,
+    IMetrics,
+    INetwork,
+    IPlugins,
+    IPower,
+    IStorage,
+)
+from xapid.agent.simulator.durations import PROFILES, Durations
+from xapid.agent.simulator.hypervisor import SimulatedHypervisor
+from xapid.agent.simulator.machine import Machine, Surroundings
+from xapid.agent.simulator.others import (
+    SimulatedCertificates,
+    SimulatedMetrics,
+    SimulatedNetwork,
+    SimulatedPlugins,
+    SimulatedPower,
+)
+from xapid.agent.simulator.storage import SimulatedStorage
+
+
+@implementer(IHostAgent)
+class SimulatedHost:
+    """A host whose VMs, disks and interfaces behave, and cost nothing.
+
+    Any part may be given a driver of another kind, which is how real ones are tried out one at a time.
+    """
+
+    def __init__(
+        self,
+        uuid: str,
+        clock: IReactorTime,
+        observer: IAgentObserver,
+        machine: Machine,
+        surroundings: Surroundings,
+        durations: Durations = PROFILES["instant"],
+        plugins: IPlugins | None = None,
+    ) -> None:
+        self.uuid = uuid
+        self.machine = machine
+        domains = SimulatedHypervisor(uuid, clock, machine, durations, surroundings.addresses, observer)
+        self.hypervisor: IHypervisor = domains
+        self.storage: IStorage = SimulatedStorage(clock, durations, surroundings)
+        self.network: INetwork = SimulatedNetwork(machine, surroundings)
+        self.power: IPower = SimulatedPower(uuid, surroundings, domains.power_off)
+        self.metrics: IMetrics = SimulatedMetrics(clock, machine, domains)
+        self.plugins: IPlugins = plugins if plugins is not None else SimulatedPlugins()
+        self.certificates: ICertificates = SimulatedCertificates()

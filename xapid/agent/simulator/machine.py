@@ -1,0 +1,79 @@
+"""What a simulated host is made of, and what the simulated hosts of a pool share."""
+
+from __future__ import annotations
+
+import attrs
+
+from xapid.agent.simulator.guest import AddressPlan
+from xapid.agent.values import HostFacts, PifState, VdiState
+
+GIB = 1 << 30
+
+GROUPS = ("hypervisor", "storage", "network", "power", "metrics", "plugins", "certificates")
+FEATURES = "1fcbfbff-f7fa3223-2d93fbff-00000023-00000001-000007ab-00000000-00000000-00001000-9c000400"
+
+
+@attrs.frozen(kw_only=True)
+class Machine:
+    """The hardware and the software of a host."""
+
+    hostname: str
+    memory_total: int = 64 * GIB
+    memory_overhead: int = 1 * GIB
+    """What the hypervisor keeps for itself; the control domain is counted apart."""
+    cpus: int = 16
+    sockets: int = 2
+    cpu_vendor: str = "GenuineIntel"
+    cpu_model: str = "Simulated CPU at 2.40 GHz"
+    cpu_speed: str = "2400.000"
+    cpu_features: str = FEATURES
+    boot_time: float = 0.0
+    pifs: tuple[PifState, ...] = ()
+    software_version: dict[str, str] = attrs.field(factory=dict)
+    bios_strings: dict[str, str] = attrs.field(
+        factory=lambda: {
+            "bios-vendor": "xapid", "bios-version": "1.0", "system-manufacturer": "xapid",
+            "system-product-name": "Simulated host", "system-version": "1", "system-serial-number": "0", "oem-1": "Xen", "hp-rombios": "",
+        }
+    )  # fmt: skip
+
+    def facts(self, memory_used: int) -> HostFacts:
+        """What the host says of itself when so much memory is in use."""
+        return HostFacts(
+            hostname=self.hostname,
+            cpu_info={
+                "cpu_count": str(self.cpus), "socket_count": str(self.sockets), "vendor": self.cpu_vendor,
+                "speed": self.cpu_speed, "modelname": self.cpu_model, "family": "6", "model": "85", "stepping": "7",
+                "flags": "fpu de tsc msr pae mce cx8 apic sep mtrr mca cmov pat clflush mmx fxsr sse sse2 ht nx lm",
+                "features": self.cpu_features, "features_pv": self.cpu_features, "features_hvm": self.cpu_features,
+                "features_pv_host": self.cpu_features, "features_hvm_host": self.cpu_features,
+            },
+            cpu_configuration={},
+            software_version=dict(self.software_version),
+            bios_strings=dict(self.bios_strings),
+            capabilities=["xen-3.0-x86_64", "hvm-3.0-x86_32", "hvm-3.0-x86_32p", "hvm-3.0-x86_64"],
+            memory_total=self.memory_total,
+            memory_overhead=self.memory_overhead,
+            memory_free=max(0, self.memory_total - self.memory_overhead - memory_used),
+            boot_time=self.boot_time,
+            drivers=dict.fromkeys(GROUPS, "simulator"),
+        )  # fmt: skip
+
+
+@attrs.define
+class SrContents:
+    """An SR: its size and its disks by uuid."""
+
+    type: str
+    physical_size: int
+    disks: dict[str, VdiState] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False)
+class Surroundings:
+    """What simulated hosts of one process have in common: shared storage, networks with addresses, and electric power."""
+
+    addresses: AddressPlan = attrs.field(factory=AddressPlan)
+    srs: dict[str, SrContents] = attrs.field(factory=dict)
+    switched_off: set[str] = attrs.field(factory=set)
+    """uuids of hosts without power."""

@@ -1,0 +1,168 @@
+"""The smaller parts of a simulated host: interfaces, power, figures, plugins and certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from xapid.agent.interface import ICertificates, IMetrics, INetwork, IPlugins, IPower
+from xapid.agent.simulator.hypervisor import SimulatedHypervisor
+from xapid.agent.simulator.machine import Machine, Surroundings
+from xapid.agent.values import (
+    AgentFailure,
+    BridgeConfig,
+    CertificateState,
+    HostFacts,
+    HostSample,
+    PifAddress,
+    PifConfig,
+    PifState,
+    RemoteHost,
+    VmSample,
+)
+from xapid.datamodel.errors import XenAPIError
+
+
+@implementer(INetwork)
+class SimulatedNetwork:
+    """Interfaces that always have a link, and bridges that are names."""
+
+    def __init__(self, machine: Machine, surroundings: Surroundings) -> None:
+        self._machine = machine
+        self._surroundings = surroundings
+        self.bridges: set[str] = set()
+        self.plugged: set[str] = set()
+
+    async def scan_pifs(self) -> list[PifState]:
+        return list(self._machine.pifs)
+
+    async def bridge_up(self, network: BridgeConfig) -> None:
+        self.bridges.add(network["bridge"])
+
+    async def bridge_down(self, bridge: str) -> None:
+        self.bridges.discard(bridge)
+
+    async def pif_plug(self, pif: PifConfig) -> PifAddress:
+        self.plugged.add(pif["pif"])
+        self.bridges.add(pif["bridge"])
+        if pif["ip_mode"] == "DHCP":
+            ip = self._surroundings.addresses.lease(pif["network"], pif["mac"])
+            network = ip.rsplit(".", 2)[0]
+            return PifAddress(carrier=True, ip=ip, netmask="255.255.0.0", gateway=f"{network}.0.1", dns=f"{network}.0.1")
+        return PifAddress(carrier=True, ip=pif["ip"], netmask=pif["netmask"], gateway=pif["gateway"], dns=pif["dns"])
+
+    async def pif_unplug(self, pif: PifConfig) -> None:
+        self.plugged.discard(pif["pif"])
+
+
+@implementer(IPower)
+class SimulatedPower:
+    """Power that is a set of names: hosts of the same process are switched on and off with it."""
+
+    def __init__(self, host: str, surroundings: Surroundings, went_off: Callable[[], None]) -> None:
+        self._host = host
+        self._surroundings = surroundings
+        self._went_off = went_off
+
+    async def power_on(self, remote: RemoteHost) -> str:
+        if not remote["mode"]:
+            raise AgentFailure("not_supported", ("power_on without a mode",))
+        self._surroundings.switched_off.discard(remote["host"])
+        return ""
+
+    async def power_status(self, remote: RemoteHost) -> str:
+        return "off" if remote["host"] in self._surroundings.switched_off else "on"
+
+    async def reboot(self) -> None:
+        self._went_off()
+
+    async def shutdown(self) -> None:
+        self._surroundings.switched_off.add(self._host)
+        self._went_off()
+
+    async def restart_agent(self) -> None:
+        """Nothing of a simulated agent has to be restarted."""
+
+
+@implementer(IMetrics)
+class SimulatedMetrics:
+    """Figures that move a little, and are the same at the same moment."""
+
+    def __init__(self, clock: IReactorTime, machine: Machine, hypervisor: SimulatedHypervisor) -> None:
+        self._clock = clock
+        self._machine = machine
+        self._hypervisor = hypervisor
+
+    async def facts(self) -> HostFacts:
+        return self._machine.facts(self._hypervisor.memory_used)
+
+    async def sample(self) -> HostSample:
+        now = self._clock.seconds()
+        facts = self._machine.facts(self._hypervisor.memory_used)
+        vms = [
+            VmSample(
+                vm=domain.config["uuid"],
+                cpu_usage=[_wave(now, domain.domid * 31 + number) for number in range(domain.vcpus)],
+                memory_actual=domain.memory,
+                memory_internal_free=int(domain.memory * (0.3 + 0.2 * _wave(now, domain.domid))),
+                vif_rx={nic["vif"]: 4e4 * _wave(now, domain.domid) for nic in domain.config["nics"]},
+                vif_tx={nic["vif"]: 2e4 * _wave(now, domain.domid + 1) for nic in domain.config["nics"]},
+                vbd_read={disk["vbd"]: 1e5 * _wave(now, domain.domid + 2) for disk in domain.config["disks"]},
+                vbd_write={disk["vbd"]: 1e5 * _wave(now, domain.domid + 3) for disk in domain.config["disks"]},
+            )
+            for domain in self._hypervisor.running()
+        ]
+        return HostSample(
+            time=now,
+            cpu_usage=[_wave(now, number) / 4 for number in range(self._machine.cpus)],
+            memory_total=facts["memory_total"],
+            memory_free=facts["memory_free"],
+            pif_rx={pif["device"]: 1e5 * _wave(now, 5) for pif in self._machine.pifs},
+            pif_tx={pif["device"]: 1e5 * _wave(now, 6) for pif in self._machine.pifs},
+            vms=vms,
+        )
+
+
+@implementer(IPlugins)
+class SimulatedPlugins:
+    """A host without plugins."""
+
+    async def call(self, plugin: str, function: str, args: dict[str, str]) -> str:
+        raise XenAPIError("XENAPI_MISSING_PLUGIN", plugin)
+
+    async def list_plugins(self) -> list[str]:
+        return []
+
+
+@implementer(ICertificates)
+class SimulatedCertificates:
+    """Certificates that are kept, and not used for anything."""
+
+    def __init__(self) -> None:
+        self._trusted: dict[tuple[str, str], CertificateState] = {}
+        self._server = CertificateState(name="", type="host", pem="")
+
+    async def list_certificates(self) -> list[CertificateState]:
+        return [self._server, *self._trusted.values()]
+
+    async def install_server(self, certificate: str, key: str, chain: str) -> CertificateState:
+        self._server = CertificateState(name="", type="host", pem=certificate)
+        return self._server
+
+    async def renew_server(self) -> CertificateState:
+        return self._server
+
+    async def trust(self, name: str, type: str, pem: str) -> None:
+        self._trusted[name, type] = CertificateState(name=name, type="ca" if type == "ca" else "host_internal", pem=pem)
+
+    async def distrust(self, name: str, type: str) -> None:
+        self._trusted.pop((name, type), None)
+
+
+def _wave(now: float, number: int) -> float:
+    """Between 0 and 1, up and down in a few minutes, each number at its own pace."""
+    period = 120 + number * 37 % 180
+    phase = (now + number * 11) % period / period
+    return 1 - abs(2 * phase - 1)
