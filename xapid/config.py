@@ -39,7 +39,7 @@ def _text(value: Any) -> str:
 
 
 def _path(value: Any) -> Path:
-    return Path(_text(os.fspath(value))).expanduser()
+    return Path(_text(os.fspath(value) if isinstance(value, os.PathLike) else value)).expanduser()
 
 
 def _yes_or_no(value: Any) -> bool:
@@ -227,9 +227,7 @@ def settings() -> dict[str, Setting]:
 # Gathering -------------------------------------------------------------------------------------------------------------
 
 
-def load(
-    file: Path | None = None, environ: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
-) -> Config:
+def load(file: Path | None = None, environ: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None) -> Config:
     """The configuration from all three sources. ``flags`` holds only those that were given. Raises ConfigError.
 
     Without ``file``, the one that ``XAPID_CONFIG`` names is read, if any.

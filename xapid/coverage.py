@@ -43,7 +43,7 @@ def count(api: Catalogue | None = None, bound: Collection[str] | None = None) ->
 
 def _kind(entry: Entry, bound: bool) -> Kind:
     message = entry.message
-    if message.removed:
+    if entry.removed:
         return "removed"
     if message.refused is not None:
         return "refused"

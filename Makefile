@@ -1,0 +1,62 @@
+# make run     start a daemon with a simulated pool on https://127.0.0.1:8443
+# make test    run the tests, lane by lane
+# Needs nothing but Python 3.11 or later; everything is installed into $(VENV).
+
+VENV ?= .venv
+PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 python3.11,\
+    $(shell $(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(python))))
+BIN := $(VENV)/bin
+# More options: make run ARGS="--hosts 16 --vms-per-host 50", make test LANES=unit ARGS="-k session".
+ARGS ?=
+LANES ?= unit daemons clients security
+
+.PHONY: run test lint format types bench coverage certs docs clean
+
+run: $(VENV)/.installed
+	$(BIN)/xapid serve --state state $(ARGS)
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python tests/lanes.py $(LANES) -- $(ARGS)
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/xapid coverage --check --file docs/coverage.md
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m bench -s tests/bench $(ARGS)
+
+coverage: $(VENV)/.installed
+	$(BIN)/xapid coverage --file docs/coverage.md
+	$(BIN)/xapid coverage
+
+certs: $(VENV)/.installed
+	$(BIN)/python -m xapid.http.certificate certs $(ARGS)
+
+docs: coverage
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	rm -rf tests/clients/node_modules
+	find xapid plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.installed: setup.cfg setup.py | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: setup.cfg setup.py | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.installed

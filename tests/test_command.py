@@ -1,0 +1,82 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+import xapid
+from xapid.command import main
+from xapid.config import Setting, flag, settings, variable
+
+
+@pytest.fixture
+def run(monkeypatch):
+    for name in settings():
+        monkeypatch.delenv(variable(name), raising=False)
+    return lambda *arguments, **options: CliRunner().invoke(main, list(arguments), **options)
+
+
+def public() -> dict[str, Setting]:
+    return {name: setting for name, setting in settings().items() if not setting.secret}
+
+
+def test_help_names_the_commands(run):
+    result = run("--help")
+    assert result.exit_code == 0
+    assert all(f"  {command} " in result.output for command in ("serve", "check", "coverage"))
+
+
+def test_version(run):
+    assert xapid.__version__ in run("--version").output
+
+
+def test_help_of_serve_explains_every_setting_and_shows_no_secret_flag(run):
+    output = " ".join(run("serve", "--help", terminal_width=500).output.split())
+    for name, setting in public().items():
+        assert f"{flag(name)} " in output
+        assert setting.doc.split(",")[0] in output
+        assert variable(name) in output
+    assert "--root-password" not in output
+
+
+def test_flags_reach_the_daemon(run, monkeypatch):
+    seen = []
+    monkeypatch.setattr("xapid.daemon.run", lambda config: seen.append(config) or 3)
+    result = run(
+        "serve", "--port", "0", "--ready-json", "--ephemeral", "--preset", "standalone",
+        "--listen", "127.0.0.9:1", "--seed", "7",
+        env={"XAPID_ROOT_PASSWORD": "secret", "XAPID_SEED": "6"},
+    )  # fmt: skip
+    assert result.exit_code == 3
+    config = seen[0]
+    assert (config.port, config.ready_json, config.ephemeral, config.seed) == (0, True, True, 7)
+    assert config.endpoints == (("127.0.0.1", 0), ("127.0.0.9", 1))
+    assert (config.preset, config.root_password) == ("standalone", "secret")
+
+
+def test_an_impossible_setting_ends_with_status_2_and_a_sentence(run):
+    result = run("serve", "--port", "x")
+    assert result.exit_code == 2
+    assert "--port: it must be a whole number" in result.output
+
+
+def test_check_prints_the_settings_that_hold(run, tmp_path):
+    file = tmp_path / "x.toml"
+    file.write_text("hosts = 16\n")
+    result = run("check", "--config", str(file))
+    assert result.exit_code == 0, result.output
+    assert any(line.split() == ["hosts", "16"] for line in result.output.splitlines())
+
+
+def test_coverage_lists_what_is_not_done_one_name_a_line(run):
+    for name in run("coverage", "--refused").output.splitlines():
+        assert name.count(".") == 1
+
+
+def test_coverage_page_is_checked_against_a_file(run, tmp_path):
+    file = tmp_path / "coverage.md"
+    assert run("coverage", "--file", str(file)).exit_code == 0
+    assert run("coverage", "--check", "--file", str(file)).exit_code == 0
+    file.write_text(file.read_text() + "edited")
+    assert run("coverage", "--check", "--file", str(file)).exit_code == 1
