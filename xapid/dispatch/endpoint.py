@@ -1,0 +1,109 @@
+"""A message made ready to be called: its parameters' decoders, its function, and what kind of work it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+import attrs
+
+from xapid.database import Database
+from xapid.datamodel.catalogue import Catalogue, Entry
+from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.types import Type
+from xapid.dispatch.derived import derive
+from xapid.operations.binding import Bound
+from xapid.wire.call import Loose
+from xapid.wire.marshal import decoder, record_decoder
+
+Kind = Literal["read", "write", "operation", "removed", "refused", "missing"]
+"""``read`` and ``write`` follow from the declaration and never wait; an ``operation`` has a function; the others refuse."""
+
+MISMATCH: Final = "MESSAGE_PARAMETER_COUNT_MISMATCH"
+
+
+@attrs.frozen(eq=False)
+class Endpoint:
+    """What a wire name leads to."""
+
+    entry: Entry
+    kind: Kind
+    run: Callable[..., Any]
+    """Of a ``read`` or ``write``: takes the arguments. Of an ``operation``: takes the context first."""
+    decoders: tuple[Callable[[Loose], Any], ...]
+    defaults: tuple[Any, ...]
+    """Of the trailing parameters that have one."""
+    required: int
+    result: Type
+    is_async: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    def arguments(self, params: list[Loose]) -> list[Any]:
+        """Typed arguments from what came after the session. Errors: MESSAGE_PARAMETER_COUNT_MISMATCH, and for types."""
+        given, accepted = len(params), len(self.decoders)
+        if given != accepted and (given < self.required or self.required == accepted):
+            raise XenAPIError(MISMATCH, self.name, str(self.required), str(given))
+        args = [decode(value) for decode, value in zip(self.decoders, params, strict=False)]
+        if given < accepted:
+            args += self.defaults[given - accepted :]
+        return args
+
+
+    def arguments_missing_session(self) -> list[Any]:
+        """A call without even a session. Errors: MESSAGE_PARAMETER_COUNT_MISMATCH, always."""
+        raise XenAPIError(MISMATCH, self.name, str(self.required), "-1")
+
+
+def endpoints(api: Catalogue, db: Database, bound: Mapping[str, Bound]) -> dict[str, Endpoint]:
+    """An endpoint for every message, by wire name."""
+    return {name: _endpoint(db, entry, bound.get(name)) for name, entry in api.messages.items()}
+
+
+def kind_of(entry: Entry, bound: Bound | None) -> Kind:
+    """What calling a message comes to. A function wins over everything else."""
+    message = entry.message
+    if bound is not None:
+        return "operation"
+    if entry.removed or message.refused == "MESSAGE_REMOVED":
+        return "removed"
+    if message.refused is not None:
+        return "refused"
+    if not message.implicit:
+        return "missing"
+    return "read" if message.name.startswith("get_") else "write"
+
+
+def _endpoint(db: Database, entry: Entry, bound: Bound | None) -> Endpoint:
+    message = entry.message
+    kind = kind_of(entry, bound)
+    is_constructor = message.implicit and message.name == "create"
+    decoders = tuple(record_decoder(entry.cls) if is_constructor else decoder(param.type) for param in message.params)
+    derived = derive(db, entry) if bound is None and kind in ("read", "write") else None
+    return Endpoint(
+        entry,
+        kind,
+        bound.function if bound is not None else derived or _refusal(entry, kind),
+        decoders,
+        tuple(param.default for param in message.params if not param.required),
+        message.required,
+        message.result,
+        bound is not None and bound.is_async,
+    )
+
+
+def _refusal(entry: Entry, kind: Kind) -> Callable[..., Any]:
+    if kind == "removed":
+        error = XenAPIError("MESSAGE_REMOVED")
+    elif entry.message.refused not in (None, "NOT_IMPLEMENTED"):
+        assert entry.message.refused is not None
+        error = XenAPIError(entry.message.refused)
+    else:
+        error = XenAPIError("NOT_IMPLEMENTED", entry.name)
+
+    def refuse(*_: Any) -> None:
+        raise error
+
+    return refuse

@@ -1,0 +1,210 @@
+"""The stages that a call goes through, in the order that clients see in the refusals.
+
+====  ================================================  =================================================================
+#     stage                                             refuses with
+====  ================================================  =================================================================
+1, 2  body read and decoded (:mod:`xapid.http`)         HTTP errors
+3     emergency mode                                    the error that put the daemon there
+4     name resolved                                     MESSAGE_METHOD_UNKNOWN
+5, 6  parameters counted and typed                      MESSAGE_PARAMETER_COUNT_MISMATCH, INTERNAL_ERROR, INVALID_VALUE
+7     session; then messages that are no more           SESSION_INVALID, HOST_IS_SLAVE, MESSAGE_REMOVED
+8     fault rules, when a user has set any              what the rule says
+9     task opened; ``Async`` answers now
+10    rights; audit                                     RBAC_PERMISSION_DENIED
+11    locks                                             VM_BAD_POWER_STATE, OTHER_OPERATION_IN_PROGRESS, …
+12    the operation, on its host                        its own, HOST_OFFLINE, CANNOT_CONTACT_HOST
+13    its transactions, durable
+14    locks released, ``allowed_operations`` recomputed
+15    task finished, answer encoded
+====  ================================================  =================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from typing import Any, Final
+
+from twisted.internet import defer
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from xapid.auth.sessions import Session
+from xapid.config import Config
+from xapid.database import Database
+from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.types import Ref, Set, String
+from xapid.dispatch.context import CallContext
+from xapid.dispatch.endpoint import Endpoint, endpoints
+from xapid.dispatch.locks import locked
+from xapid.dispatch.places import Places
+from xapid.ids import Ids
+from xapid.operations.binding import Bound
+from xapid.operations.context import Task
+from xapid.operations.services import Services
+from xapid.wire.call import Answer, Call, Codec, Loose, Origin
+
+log = Logger()
+
+ASYNC: Final = "Async."
+INTERNAL_ASYNC: Final = "InternalAsync."
+LISTED: Final = Set(String)
+TASK: Final = Ref("task")
+
+
+class Dispatcher:
+    """Carries out calls (:class:`xapid.wire.call.Dispatcher`)."""
+
+    def __init__(
+        self, db: Database, services: Services, bound: Mapping[str, Bound], config: Config, clock: IReactorTime, ids: Ids
+    ) -> None:
+        self._db = db
+        self._services = services
+        self._config = config
+        self._clock = clock
+        self._ids = ids
+        self._endpoints = endpoints(services.api, db, bound)
+        self._by_name = self._endpoints | {name.replace(".", "_", 1): end for name, end in self._endpoints.items()}
+        self._listed = tuple(self._endpoints)
+
+    def dispatch(self, call: Call, codec: Codec, origin: Origin) -> Answer | Awaitable[Answer]:
+        """The answer to ``call``: at once for what only reads, else when it is done and durable. Errors are answers."""
+        try:
+            self._services.role.admit(call.name)
+            if call.name.startswith("system."):
+                answer = self._system(call, codec)
+                if answer is not None:
+                    return answer
+            endpoint, in_background = self._resolve(call, origin)
+            session, args = self._prepare(endpoint, call.params, origin)
+            if in_background:
+                return codec.success(TASK, self._start(endpoint, session, args, origin))
+            if endpoint.kind == "read":
+                self._services.rbac.check(session, endpoint.entry, args)
+                return codec.success(endpoint.result, endpoint.run(*args))
+        except XenAPIError as refusal:
+            return codec.failure(refusal.description)
+        except Exception as fault:
+            return codec.failure(_fault(call.name, fault).description)
+        return defer.ensureDeferred(self._answer(endpoint, session, args, codec, origin))
+
+    # Stages 4 to 7 ----------------------------------------------------------------------------------------------------
+
+    def _system(self, call: Call, codec: Codec) -> Answer | None:
+        if call.name == "system.listMethods" and not call.params:
+            return codec.bare(LISTED, self._listed)
+        if call.name.startswith("system.isAlive:") and call.params and isinstance(call.params[0], str):
+            return codec.success(String, call.params[0])
+        return None
+
+    def _resolve(self, call: Call, origin: Origin) -> tuple[Endpoint, bool]:
+        for prefix in (ASYNC, INTERNAL_ASYNC):
+            if call.name.startswith(prefix):
+                name = call.name.removeprefix(prefix)
+                endpoint = self._endpoints.get(name) or self._unknown(name, call.params, origin)
+                if not endpoint.entry.message.asynchronous:
+                    text = f"No async mode for this operation (rpc: {call.name})"
+                    raise XenAPIError.relayed("Fault", text)
+                return endpoint, True
+        return self._by_name.get(call.name) or self._unknown(call.name, call.params, origin), False
+
+    def _unknown(self, name: str, params: list[Loose], origin: Origin) -> Endpoint:
+        if params and not name.startswith("unknown-message-"):
+            self._session(params[0], origin)
+        raise XenAPIError("MESSAGE_METHOD_UNKNOWN", name)
+
+    def _prepare(self, endpoint: Endpoint, params: list[Loose], origin: Origin) -> tuple[Session, list[Any]]:
+        services = self._services
+        if not endpoint.entry.message.session:
+            args = endpoint.arguments(params)
+            services.role.admit_login(endpoint.name, origin.host)
+            return (services.sessions.local_superuser if origin.is_unix else services.sessions.anonymous), args
+        args = endpoint.arguments(params[1:]) if params else endpoint.arguments_missing_session()
+        session = self._session(params[0], origin)
+        services.sessions.refuse_outsiders(session, endpoint.entry)
+        if endpoint.kind == "removed":
+            endpoint.run()
+        return session, args
+
+    def _session(self, ref: Loose, origin: Origin) -> Session:
+        if not isinstance(ref, str):
+            raise XenAPIError("INTERNAL_ERROR", f"a session is text, not {type(ref).__name__}")
+        role = self._services.role
+        if role.is_member(origin.host):
+            return self._services.sessions.get_on_member(ref, origin.host, role.coordinator_address)
+        return self._services.sessions.get(ref)
+
+    # Stages 9 to 15 ---------------------------------------------------------------------------------------------------
+
+    async def _answer(self, endpoint: Endpoint, session: Session, args: list[Any], codec: Codec, origin: Origin) -> Answer:
+        try:
+            value = await self._carry_out(endpoint, session, args, origin)
+            answer = codec.success(endpoint.result, value)
+        except XenAPIError as refusal:
+            answer = codec.failure(refusal.description)
+        except Exception as fault:
+            answer = codec.failure(_fault(endpoint.name, fault).description)
+        if self._db.pending:
+            await self._db.durable()
+        return answer
+
+    async def _carry_out(self, endpoint: Endpoint, session: Session, args: list[Any], origin: Origin) -> Any:
+        tasks = self._services.tasks
+        if endpoint.kind != "operation" or not endpoint.entry.message.asynchronous:
+            return await self._run(endpoint, session, args, tasks.dummy(endpoint.name), origin)
+        task = tasks.open_call(endpoint.name, session, origin.headers)
+        try:
+            return await self._run(endpoint, session, args, task, origin)
+        finally:
+            tasks.close_call(task)
+
+    def _start(self, endpoint: Endpoint, session: Session, args: list[Any], origin: Origin) -> str:
+        """Carry a call out in the background, under a task that is returned and tells how it went."""
+        task = self._services.tasks.open_background(f"{ASYNC}{endpoint.name}", session, origin.headers)
+
+        async def work() -> None:
+            try:
+                value = await self._run(endpoint, session, args, task, origin)
+                await self._db.durable()
+                task.succeed(endpoint.result, value)
+            except XenAPIError as refusal:
+                task.fail(refusal)
+            except Exception as fault:
+                task.fail(_fault(endpoint.name, fault))
+
+        self._clock.callLater(0, lambda: defer.ensureDeferred(work()))
+        return task.ref
+
+    async def _run(self, endpoint: Endpoint, session: Session, args: list[Any], task: Task, origin: Origin) -> Any:
+        entry, services = endpoint.entry, self._services
+        with services.audit.call(session, entry, args, origin):
+            if entry.message.session:
+                services.rbac.check(session, entry, args)
+            return await self._perform(endpoint, session, args, task, origin)
+
+    async def _perform(self, endpoint: Endpoint, session: Session, args: list[Any], task: Task, origin: Origin) -> Any:
+        if endpoint.kind != "operation":
+            return endpoint.run(*args)
+        here = origin.host or self._services.role.coordinator
+        places = Places(self._db, self._services, endpoint.entry, args)
+        primary = places.primary()
+        with locked(self._db, [] if primary is None else [primary], task.ref):
+            host = places.host(here)
+            with locked(self._db, places.also(host), task.ref):
+                context = CallContext(
+                    self._db, self._clock, self._ids, self._config, self._services, session, task, host, origin, self._nested
+                )
+                result = endpoint.run(context, *args)
+                return await result if endpoint.is_async else result
+
+    async def _nested(self, context: CallContext, name: str, args: tuple[Any, ...]) -> Any:
+        """A message that an operation calls: under its own locks, but with the rights and the task of the caller."""
+        endpoint = self._endpoints[name]
+        missing = len(endpoint.decoders) - len(args)
+        full = [*args, *(endpoint.defaults[-missing:] if missing else ())]
+        return await self._perform(endpoint, context.session, full, context.task, context.origin)
+
+
+def _fault(name: str, fault: Exception) -> XenAPIError:
+    """What a client is told of a mistake of ours: no more than its kind."""
+    log.failure("{name} failed unexpectedly", name=name)
+    return XenAPIError("INTERNAL_ERROR", f"{type(fault).__name__} in {name}")

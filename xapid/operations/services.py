@@ -1,0 +1,70 @@
+"""What the composition root hands to operations: the parts of the daemon that live longer than a call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+if TYPE_CHECKING:
+    from xapid.agent.interface import IHostAgent
+    from xapid.auth.passwords import Passwords
+    from xapid.auth.rbac import Rbac
+    from xapid.auth.sessions import Sessions
+    from xapid.database.event_log import EventLog
+    from xapid.datamodel.catalogue import Catalogue
+    from xapid.http.blobs import BlobStore
+    from xapid.tasks.registry import Tasks
+
+
+class Agents(Protocol):
+    """The agents of all hosts of the pool."""
+
+    def get(self, host: str) -> IHostAgent:
+        """The agent of a host. Errors: HANDLE_INVALID, HOST_OFFLINE, CANNOT_CONTACT_HOST."""
+
+    def assert_live(self, host: str) -> None:
+        """Errors: HOST_OFFLINE, CANNOT_CONTACT_HOST, if the host cannot do anything now."""
+
+
+class PoolRole(Protocol):
+    """What this daemon is in its pool, and what each of its hosts is."""
+
+    def admit(self, message: str) -> None:
+        """Errors: while the daemon is in emergency mode, what put it there, for all but a few messages."""
+
+    def admit_login(self, message: str, host: str) -> None:
+        """Errors: HOST_IS_SLAVE, for logging in to the pool at a member."""
+
+    def is_member(self, host: str) -> bool:
+        """Whether the host whose address was called is a member."""
+
+    @property
+    def coordinator(self) -> str:
+        """Reference of the coordinator's host object."""
+
+    @property
+    def coordinator_address(self) -> str:
+        """What HOST_IS_SLAVE tells clients."""
+
+
+@attrs.define(kw_only=True)
+class Services:
+    """Everything at once; :mod:`xapid.daemon` makes it."""
+
+    api: Catalogue
+    sessions: Sessions
+    passwords: Passwords
+    rbac: Rbac
+    tasks: Tasks
+    events: EventLog
+    agents: Agents
+    role: PoolRole
+    blobs: BlobStore
+    audit: Any
+    observer: Any = None
+    """Where agents report what they notice (:class:`xapid.agent.interface.IAgentObserver`)."""
+    pool: Any = None
+    """Joining, leaving and leading a pool of daemons."""
+    power: Any = None
+    """Power-on plugins."""
