@@ -22,7 +22,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/xapid coverage --check --file docs/coverage.md
+	$(BIN)/xapid coverage --check docs/coverage.md
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
@@ -35,7 +35,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m bench -s tests/bench $(ARGS)
 
 coverage: $(VENV)/.installed
-	$(BIN)/xapid coverage --file docs/coverage.md
+	$(BIN)/xapid coverage --write docs/coverage.md
 	$(BIN)/xapid coverage
 
 certs: $(VENV)/.installed

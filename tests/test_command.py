@@ -61,6 +61,21 @@ def test_an_impossible_setting_ends_with_status_2_and_a_sentence(run):
     assert "--port: it must be a whole number" in result.output
 
 
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--preset", "pool9"], "there is no pool9, only standalone, pool3"),
+        (["--counter", "nicks=4"], "nicks"),
+        (["--counter", "nics=0"], "nics must be at least 1"),
+        (["--counter", "nics"], "whole number"),
+    ],
+)
+def test_an_impossible_inventory_is_refused_before_anything_starts(run, flags, complaint):
+    result = run("check", *flags)
+    assert result.exit_code == 2
+    assert complaint in result.output
+
+
 def test_check_prints_the_settings_that_hold(run, tmp_path):
     file = tmp_path / "x.toml"
     file.write_text("hosts = 16\n")
@@ -76,7 +91,7 @@ def test_coverage_lists_what_is_not_done_one_name_a_line(run):
 
 def test_coverage_page_is_checked_against_a_file(run, tmp_path):
     file = tmp_path / "coverage.md"
-    assert run("coverage", "--file", str(file)).exit_code == 0
-    assert run("coverage", "--check", "--file", str(file)).exit_code == 0
+    assert run("coverage", "--write", str(file)).exit_code == 0
+    assert run("coverage", "--check", str(file)).exit_code == 0
     file.write_text(file.read_text() + "edited")
-    assert run("coverage", "--check", "--file", str(file)).exit_code == 1
+    assert run("coverage", "--check", str(file)).exit_code == 1

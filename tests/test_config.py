@@ -110,6 +110,16 @@ def test_the_hosts_address_is_the_bound_one_and_a_wildcard_needs_another():
     assert load(environ={}, flags={"bind": "0.0.0.0", "address": "192.0.2.7"}).host_address == "192.0.2.7"
 
 
+def test_counters_come_from_flags_of_their_own_pairs_and_a_table(tmp_path):
+    assert load(environ={}, flags={"hosts": "4", "counter": ("nics=4", "shared-srs=2")}).counters == {
+        "hosts": 4,
+        "nics": 4,
+        "shared_srs": 2,
+    }
+    assert load(toml(tmp_path, "[counter]\nnics = 3\n"), {}).counters == {"nics": 3}
+    assert load(environ={"XAPID_COUNTER": "nics=2,vlans=0"}).counters == {"nics": 2, "vlans": 0}
+
+
 def test_an_ephemeral_daemon_has_no_state_directory():
     assert load(environ={}, flags={"state": "/x", "ephemeral": "true"}).state_directory is None
     assert load(environ={}, flags={"state": "/x"}).state_directory == Path("/x")

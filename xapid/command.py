@@ -62,9 +62,23 @@ def _default(name: str) -> str:
 def _config(file: Path | None, flags: dict[str, Any]) -> Config:
     given = {name: value for name, value in flags.items() if value not in (None, ())}
     try:
-        return load(file, flags=given)
+        config = load(file, flags=given)
+        _check_inventory(config)
+        return config
     except ConfigError as problem:
         raise click.UsageError(str(problem)) from problem
+
+
+def _check_inventory(config: Config) -> None:
+    """Presets and counters are known only to the inventory. Raises ConfigError."""
+    from xapid.inventory.presets import PRESETS, preset
+
+    if config.preset not in PRESETS:
+        raise ConfigError(f"preset: there is no {config.preset}, only {', '.join(PRESETS)}")
+    try:
+        preset(config.preset, **config.counters)
+    except (TypeError, ValueError) as problem:
+        raise ConfigError(f"counter: {problem}") from problem
 
 
 @main.command(short_help="Run a daemon until SIGTERM or SIGINT.")
@@ -102,9 +116,9 @@ def check(file: Path | None, **flags: Any) -> None:
 @main.command(short_help="Count the messages that are answered, by kind.")
 @click.option("--refused", is_flag=True, help="List the messages that are not yet done, one name a line.")
 @click.option("--page", is_flag=True, help="Print the page docs/coverage.md.")
-@click.option("--check", "page", flag_value="check", help="Exit with 1 if the page in --file is not the current one.")
-@click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="Write the page to this file, or check this one.")
-def coverage(refused: bool, page: bool | str, file: Path | None) -> None:
+@click.option("--write", type=click.Path(path_type=Path, dir_okay=False), help="Write the page to this file.")
+@click.option("--check", type=click.Path(path_type=Path, exists=True), help="Exit with 1 if this file is not the current page.")
+def coverage(refused: bool, page: bool, write: Path | None, check: Path | None) -> None:
     """Counts the messages: derived, implemented, removed, refused as the reference server refuses them, not yet done."""
     from xapid import coverage as pages
 
@@ -112,11 +126,11 @@ def coverage(refused: bool, page: bool | str, file: Path | None) -> None:
     if refused:
         for name in counts.not_done:
             click.echo(name)
-    elif page == "check":
-        if file is None or not file.exists() or file.read_text() != pages.page(counts):
-            raise click.ClickException("the coverage page is out of date; run `make coverage`")
-    elif file is not None:
-        file.write_text(pages.page(counts))
+    elif check is not None:
+        if check.read_text() != pages.page(counts):
+            raise click.ClickException(f"{check} is out of date; run `make coverage`")
+    elif write is not None:
+        write.write_text(pages.page(counts))
     elif page:
         click.echo(pages.page(counts), nl=False)
     else:

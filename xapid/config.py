@@ -88,6 +88,14 @@ def _endpoints(value: Any) -> tuple[tuple[str, int], ...]:
     return tuple(_endpoint(item.strip()) for item in items)
 
 
+def _counters(value: Any) -> dict[str, int]:
+    """``nics=4``, several of those, or a table in the file."""
+    if isinstance(value, str):
+        value = value.split(",")
+    pairs = value.items() if isinstance(value, Mapping) else [item.partition("=")[::2] for item in value]
+    return {name.strip().replace("-", "_"): _whole(0, 2**63 - 1)(number) for name, number in pairs}
+
+
 def _one_of(*words: str) -> Read:
     def read(value: Any) -> str:
         if value not in words:
@@ -161,6 +169,13 @@ class Config:
     preset: str = _setting("pool3", _text, "NAME", "What a new pool holds: standalone, pool3, … (docs/operating.md).")
     hosts: int | None = _setting(None, _whole(1, 4096), "N", "How many hosts a new pool has, instead of the preset's number.")
     vms_per_host: int | None = _setting(None, _whole(0, _MANY), "N", "How many VMs a new pool has on each host.")
+    counter: Mapping[str, int] = _setting(
+        attrs.Factory(dict),
+        _counters,
+        "NAME=N",
+        "Another number of the new pool (docs/operating.md); may be repeated.",
+        repeated=True,
+    )
     seed: int | None = _setting(None, _whole(0, 2**63 - 1), "N", "Make references, uuids and MAC addresses repeatable.")
     duration_profile: str = _setting(
         "realistic",
@@ -197,6 +212,12 @@ class Config:
             raise ConfigError(f"address: bound to {self.bind}, clients must be told an address that they can reach")
         if self.address is not None and is_wildcard(self.address):
             raise ConfigError(f"address: clients cannot reach {self.address}")
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Every number of a new pool that was given, by its name in :class:`xapid.inventory.presets.Counts`."""
+        named = {"hosts": self.hosts, "vms_per_host": self.vms_per_host}
+        return dict(self.counter) | {name: number for name, number in named.items() if number is not None}
 
     @property
     def state_directory(self) -> Path | None:

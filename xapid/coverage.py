@@ -8,12 +8,14 @@ are called with; the rest are *not yet done* and answer NOT_IMPLEMENTED. ``docs/
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Final, Literal
 
 import attrs
 
 from xapid.datamodel.catalogue import Catalogue, Entry, catalogue
+from xapid.dispatch.endpoint import kind_of
+from xapid.operations.binding import Bound, bind
 
 Kind = Literal["derived", "implemented", "removed", "refused", "not yet done"]
 KINDS: Final[tuple[Kind, ...]] = ("derived", "implemented", "removed", "refused", "not yet done")
@@ -34,28 +36,23 @@ class Coverage:
         return self.of("not yet done")
 
 
-def count(api: Catalogue | None = None, bound: Collection[str] | None = None) -> Coverage:
-    """The kind of every message of ``api``, given the names of the messages that have a function."""
+def count(api: Catalogue | None = None, bound: Mapping[str, Bound] | None = None) -> Coverage:
+    """The kind of every message of ``api``, given the functions that messages have."""
     api = catalogue() if api is None else api
-    names = _bound(api) if bound is None else bound
-    return Coverage({name: _kind(entry, name in names) for name, entry in api.messages.items()})
+    bound = bind(api) if bound is None else bound
+    return Coverage({name: _kind(entry, bound.get(name)) for name, entry in api.messages.items()})
 
 
-def _kind(entry: Entry, bound: bool) -> Kind:
-    message = entry.message
-    if entry.removed:
-        return "removed"
-    if message.refused is not None:
-        return "refused"
-    if message.implicit:
-        return "derived"
-    return "implemented" if bound else "not yet done"
-
-
-def _bound(api: Catalogue) -> Collection[str]:
-    from xapid.dispatch.binding import bind  # what this page counts must not be loaded by who only reads declarations
-
-    return bind(api).keys()
+def _kind(entry: Entry, bound: Bound | None) -> Kind:
+    match kind_of(entry, bound):
+        case "removed":
+            return "removed"
+        case "refused":
+            return "refused"
+        case "missing":
+            return "not yet done"
+        case _:
+            return "derived" if entry.message.implicit else "implemented"
 
 
 def summary(coverage: Coverage) -> str:
