@@ -1,0 +1,227 @@
+"""Whether a VM can run on a host, and why not. Serves ``VM.assert_can_boot_here``, and every start, resume and migration.
+
+The checks come in the order in which clients see their errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
+from xapid.database import Database, Row
+from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.types import NULL_REF
+from xapid.placement.memory import domain_type_of, free, needed_to_start
+
+_NOT_FOR_HVM: Final = ("rename_restart", "coredump_and_destroy", "coredump_and_restart")
+
+
+@attrs.frozen(kw_only=True)
+class Question:
+    """May ``vm`` run on ``host``? With parts of the question left out on demand."""
+
+    db: Database
+    vm: Row
+    host: Row
+    memory: bool = True
+    cpu_features: bool = True
+    disabled_too: bool = False
+
+
+def assert_can_boot_here(question: Question) -> None:
+    """Errors: the first of the checks that fails."""
+    for check in CHECKS:
+        check(question)
+
+
+def can_boot_here(question: Question) -> bool:
+    """Whether no check fails."""
+    try:
+        assert_can_boot_here(question)
+    except XenAPIError:
+        return False
+    return True
+
+
+def assert_sane(vm: Row) -> None:
+    """What no host could start. Errors: INVALID_VALUE, VALUE_NOT_SUPPORTED, MEMORY_CONSTRAINT_VIOLATION."""
+    if vm.VCPUs_max < 1:
+        raise XenAPIError("INVALID_VALUE", "VCPUs_max", str(vm.VCPUs_max))
+    if vm.VCPUs_at_startup < 1:
+        raise XenAPIError("INVALID_VALUE", "VCPUs-at-startup", str(vm.VCPUs_at_startup))
+    if vm.VCPUs_at_startup > vm.VCPUs_max:
+        raise XenAPIError(
+            "VALUE_NOT_SUPPORTED", "VCPUs-at-startup", str(vm.VCPUs_at_startup), f"it must not be more than {vm.VCPUs_max}"
+        )
+    if not vm.memory_static_min <= vm.memory_dynamic_min <= vm.memory_dynamic_max <= vm.memory_static_max:
+        raise XenAPIError("MEMORY_CONSTRAINT_VIOLATION", "static_min <= dynamic_min <= dynamic_max <= static_max")
+    if vm.HVM_shadow_multiplier < 1.0:
+        raise XenAPIError("INVALID_VALUE", "HVM_shadow_multiplier", str(vm.HVM_shadow_multiplier))
+    if vm.actions_after_crash in _NOT_FOR_HVM and domain_type_of(vm) in ("hvm", "pvh"):
+        raise XenAPIError(
+            "VALUE_NOT_SUPPORTED", "VM.actions_after_crash", vm.actions_after_crash, "this kind of domain does not support it"
+        )
+
+
+def is_live(db: Database, host: Row) -> bool:
+    """Whether a host has been heard of lately."""
+    metrics = db.table("host_metrics").find(host.metrics)
+    return metrics is not None and bool(metrics.live)
+
+
+def disks_of(db: Database, vm: Row) -> list[Row]:
+    """The disks that are in a VM's drives."""
+    rows = (db.table("VBD").find(ref) for ref in vm.VBDs)
+    found = (db.table("VDI").find(vbd.VDI) for vbd in rows if vbd is not None and not vbd.empty)
+    return [disk for disk in found if disk is not None]
+
+
+def srs_of(db: Database, vm: Row) -> list[str]:
+    """The SRs that a VM's disks are on, and that of the suspend image of a suspended one."""
+    disks = disks_of(db, vm)
+    image = db.table("VDI").find(vm.suspend_VDI) if vm.power_state == "Suspended" else None
+    return list(dict.fromkeys(disk.SR for disk in ([*disks, image] if image is not None else disks)))
+
+
+def reaches(db: Database, host: str, sr: str) -> bool:
+    """Whether an SR is plugged on a host."""
+    row = db.table("SR").find(sr)
+    pbds = (db.table("PBD").find(ref) for ref in (row.PBDs if row is not None else ()))
+    return any(pbd is not None and pbd.host == host and pbd.currently_attached for pbd in pbds)
+
+
+def missing_sr(db: Database, vm: Row, host: str) -> str | None:
+    """The first SR that a VM needs and a host does not reach."""
+    return next((sr for sr in srs_of(db, vm) if not reaches(db, host, sr)), None)
+
+
+def networks_of(db: Database, vm: Row) -> list[Row]:
+    """The networks that a VM's interfaces are on."""
+    vifs = (db.table("VIF").find(ref) for ref in vm.VIFs)
+    found = (db.table("network").find(vif.network) for vif in vifs if vif is not None)
+    return list({network.ref: network for network in found if network is not None}.values())
+
+
+def reaches_network(db: Database, host: str, network: Row, vm: str = NULL_REF) -> bool:
+    """Whether a host has a network, or can have it.
+
+    One with PIFs is where they are. One without is a bridge inside a host: free to be anywhere until a VM uses it.
+    """
+    if network.PIFs:
+        return any(db.get("PIF", ref).host == host for ref in network.PIFs)
+    if network.other_config.get("assume_network_is_shared") == "true" or not network.managed:
+        return True
+    vifs = (db.table("VIF").find(ref) for ref in network.VIFs)
+    users = (db.table("VM").find(vif.VM) for vif in vifs if vif is not None and vif.currently_attached)
+    pinned = {user.resident_on for user in users if user is not None and user.power_state == "Running" and user.ref != vm}
+    pinned.discard(NULL_REF)
+    return not pinned or host in pinned
+
+
+def _sane(q: Question) -> None:
+    assert_sane(q.vm)
+
+
+def _live(q: Question) -> None:
+    if not is_live(q.db, q.host):
+        raise XenAPIError("HOST_NOT_LIVE")
+
+
+def _control_domain(q: Question) -> None:
+    if q.vm.is_control_domain and q.vm.affinity != q.host.ref:
+        raise XenAPIError("OPERATION_NOT_ALLOWED", "A control domain runs on the host of its affinity only")
+
+
+def _enabled(q: Question) -> None:
+    if not q.host.enabled and not q.vm.is_control_domain and not q.disabled_too:
+        raise XenAPIError("HOST_DISABLED", q.host.ref)
+
+
+def _platform_version(q: Question) -> None:
+    versions = q.host.virtual_hardware_platform_versions
+    if q.vm.hardware_platform_version not in versions:
+        raise XenAPIError(
+            "VM_HOST_INCOMPATIBLE_VIRTUAL_HARDWARE_PLATFORM_VERSION",
+            q.host.ref, f"[{'; '.join(map(str, versions))}]", q.vm.ref, str(q.vm.hardware_platform_version),
+        )  # fmt: skip
+
+
+def _cpu_features(q: Question) -> None:
+    """A VM that goes on where it stopped needs the processor features with which it was booted."""
+    flags = q.vm.last_boot_CPU_flags
+    if not q.cpu_features or not flags or q.vm.power_state == "Halted":
+        return
+    info = q.host.cpu_info
+    wanted = flags.get("features", "")
+    offered = info.get("features_hvm" if domain_type_of(q.vm) == "hvm" else "features_pv", "")
+    if flags.get("vendor", info.get("vendor")) != info.get("vendor"):
+        raise XenAPIError("VM_INCOMPATIBLE_WITH_THIS_HOST", q.vm.ref, q.host.ref, "the processors have different vendors")
+    if wanted and offered and not _covers(offered, wanted):
+        raise XenAPIError("VM_INCOMPATIBLE_WITH_THIS_HOST", q.vm.ref, q.host.ref, "the processor lacks features in use")
+
+
+def _covers(offered: str, wanted: str) -> bool:
+    """Whether every bit of the feature words ``wanted`` is in ``offered``."""
+    try:
+        have = [int(word, 16) for word in offered.split("-")]
+        want = [int(word, 16) for word in wanted.split("-")]
+    except ValueError:
+        return True
+    have += [0] * (len(want) - len(have))
+    return all(need & ~has == 0 for need, has in zip(want, have, strict=False))
+
+
+def _storage(q: Question) -> None:
+    missing = missing_sr(q.db, q.vm, q.host.ref)
+    if missing is not None:
+        raise XenAPIError("VM_REQUIRES_SR", q.vm.ref, missing)
+
+
+def _networks(q: Question) -> None:
+    for network in networks_of(q.db, q.vm):
+        if not reaches_network(q.db, q.host.ref, network, q.vm.ref):
+            raise XenAPIError("VM_REQUIRES_NETWORK", q.vm.ref, network.ref)
+
+
+def _devices(q: Question) -> None:
+    if q.vm.other_config.get("pci") and q.host.chipset_info.get("iommu") != "true":
+        raise XenAPIError("VM_REQUIRES_IOMMU", q.host.ref)
+    groups = {q.db.get("PGPU", ref).GPU_group for ref in q.host.PGPUs}
+    for ref in q.vm.VGPUs:
+        vgpu = q.db.table("VGPU").find(ref)
+        if vgpu is not None and vgpu.GPU_group not in groups:
+            raise XenAPIError("VM_REQUIRES_GPU", q.vm.ref, vgpu.GPU_group)
+
+
+def _hvm(q: Question) -> None:
+    if domain_type_of(q.vm) != "pv" and not any(word.startswith("hvm") for word in q.host.capabilities):
+        raise XenAPIError("VM_HVM_REQUIRED", q.vm.ref)
+
+
+def _memory(q: Question) -> None:
+    if q.memory:
+        assert_memory(q.db, q.vm, q.host.ref)
+
+
+def assert_memory(db: Database, vm: Row, host: str) -> None:
+    """Errors: HOST_NOT_ENOUGH_FREE_MEMORY."""
+    needed, available = needed_to_start(vm), max(0, free(db, host, besides=vm.ref))
+    if needed > available:
+        raise XenAPIError("HOST_NOT_ENOUGH_FREE_MEMORY", str(needed), str(available))
+
+
+def _processors(q: Question) -> None:
+    if q.vm.platform.get("vcpu-unrestricted") == "true":
+        return
+    count = int(q.host.cpu_info.get("cpu_count", "0")) or len(q.host.host_CPUs)
+    if count and q.vm.VCPUs_max > count:
+        raise XenAPIError("HOST_NOT_ENOUGH_PCPUS", str(q.vm.VCPUs_max), str(count))
+
+
+CHECKS: Final[tuple[Callable[[Question], None], ...]] = (
+    _sane, _live, _control_domain, _enabled, _platform_version, _cpu_features, _storage, _networks, _devices, _hvm, _memory,
+    _processors,
+)  # fmt: skip
+"""Every check, in order."""

@@ -1,0 +1,98 @@
+"""Which host is to run a VM. Serves ``VM.start``, ``VM.resume`` and ``VM.get_possible_hosts``."""
+
+from __future__ import annotations
+
+from random import Random
+
+from xapid.database import Database, Row
+from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.types import NULL_REF
+from xapid.placement.checks import Question, assert_memory, can_boot_here, disks_of, is_live, networks_of
+from xapid.placement.memory import free, overhead_of
+
+_EMPTYING = ("evacuate", "shutdown", "reboot")
+
+
+def choose_host(db: Database, random: Random, vm: Row, *, force: bool = False) -> Row:
+    """The host for a VM that is to start or resume. A host that lacks nothing but memory is better than none.
+
+    Errors: NO_HOSTS_AVAILABLE.
+    """
+    for memory in (True, False):
+        candidates = _feasible(db, vm, memory=memory, force=force)
+        if candidates:
+            return _best(db, random, vm, candidates)
+    raise XenAPIError("NO_HOSTS_AVAILABLE")
+
+
+def reserve(db: Database, vm: Row, host: str) -> None:
+    """Keep memory for a VM on a host, in the same breath as it was found free. Errors: HOST_NOT_ENOUGH_FREE_MEMORY."""
+    assert_memory(db, vm, host)
+    with db.transaction() as tx:
+        tx.update(vm.ref, scheduled_to_be_resident_on=host)
+
+
+def possible_hosts(db: Database, vm: Row) -> tuple[str, ...]:
+    """References of the hosts on which a VM could run now."""
+    if vm.scheduled_to_be_resident_on != NULL_REF:
+        return (vm.scheduled_to_be_resident_on,)
+    hosts = [host for host in db.table("host") if is_live(db, host)]
+    return tuple(host.ref for host in hosts if can_boot_here(Question(db=db, vm=vm, host=host, cpu_features=False)))
+
+
+def assert_agile(db: Database, vm: Row) -> None:
+    """That nothing ties a VM to one host. Errors: HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED, …_NETWORK_NOT_SHARED."""
+    for disk in disks_of(db, vm):
+        sr = db.table("SR").find(disk.SR)
+        if sr is None or not sr.shared:
+            raise XenAPIError("HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED", disk.SR)
+    everywhere = set(db.table("host").refs())
+    for network in networks_of(db, vm):
+        if network.other_config.get("assume_network_is_shared") == "true":
+            continue
+        if not network.managed and not network.PIFs:
+            continue
+        if not everywhere <= {db.get("PIF", ref).host for ref in network.PIFs}:
+            raise XenAPIError("HA_CONSTRAINT_VIOLATION_NETWORK_NOT_SHARED", network.ref)
+
+
+def _feasible(db: Database, vm: Row, *, memory: bool, force: bool) -> list[Row]:
+    return [
+        host
+        for host in db.table("host")
+        if not any(operation in _EMPTYING for operation in host.current_operations.values())
+        and can_boot_here(Question(db=db, vm=vm, host=host, memory=memory, cpu_features=not force))
+    ]
+
+
+def _best(db: Database, random: Random, vm: Row, candidates: list[Row]) -> Row:
+    """The one where most speaks for it: the VM's group, its affinity, then room to grow."""
+    rated = [(_crowd(db, vm, host), host) for host in candidates]
+    least = min(crowd for crowd, _ in rated)
+    candidates = [host for crowd, host in rated if crowd == least]
+    for host in candidates:
+        if host.ref == vm.affinity:
+            return host
+    for bound in ("memory_static_max", "memory_dynamic_max"):
+        roomy = [h for h in candidates if free(db, h.ref, vm.ref, bound) >= getattr(vm, bound) + overhead_of(vm)]
+        if roomy:
+            return random.choice(_spared(db, roomy))
+    return random.choice(_spared(db, candidates))
+
+
+def _spared(db: Database, candidates: list[Row]) -> list[Row]:
+    """Without the coordinator, if the pool wants that and there are others."""
+    pool = next(iter(db.table("pool")), None)
+    if pool is None or not pool.coordinator_bias:
+        return candidates
+    return [host for host in candidates if host.ref != pool.master] or candidates
+
+
+def _crowd(db: Database, vm: Row, host: Row) -> int:
+    """How many VMs of the same anti-affinity group a host has already."""
+    members: set[str] = set()
+    for ref in vm.groups:
+        group = db.table("VM_group").find(ref)
+        if group is not None and group.placement == "anti_affinity":
+            members.update(group.VMs)
+    return sum(1 for ref in host.resident_VMs if ref in members and ref != vm.ref)
