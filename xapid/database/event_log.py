@@ -8,7 +8,8 @@ read off the tables when they ask, so a slow listener costs nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import attrs
 from twisted.internet import defer
@@ -18,6 +19,7 @@ from xapid.database.row import Row
 from xapid.database.table import Table
 from xapid.datamodel.errors import XenAPIError
 
+T = TypeVar("T")
 _TOKEN = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*\Z")
 
 
@@ -103,7 +105,15 @@ class EventLog:
         self._waiting: dict[defer.Deferred[None], Subscription] = {}
         self.listeners: list[Callable[[list[Event]], None]] = []
         """Called with the events of each commit as it happens; deletions carry the last snapshot (``event.next``)."""
+        self._shared: dict[Hashable, Any] = {}
         database.observers.append(self._committed)
+
+    def shared(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` makes, made once for all who ask with the same key before the next commit."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        made: T = self._shared[key]
+        return made
 
     def counts(self) -> dict[str, int]:
         """How many objects each table holds, by class name in lower case."""
@@ -168,6 +178,7 @@ class EventLog:
         return Token(self._database.generation - 1, 0)
 
     def _committed(self, generation: int, changes: Sequence[Change]) -> None:
+        self._shared.clear()
         if not self._waiting and not self.listeners:
             return
         touched = {(change.table.cls.name.lower(), _ref(change)) for change in changes if change.table.cls.events}

@@ -14,8 +14,8 @@ from xapid.auth.sessions import Session
 from xapid.config import Config
 from xapid.database import Database
 from xapid.ids import Ids
-from xapid.operations.context import Task
 from xapid.operations.services import Services
+from xapid.tasks.running import RunningTask
 from xapid.wire.call import Origin
 
 
@@ -29,7 +29,7 @@ class CallContext:
     config: Config
     services: Services
     session: Session
-    task: Task
+    task: RunningTask
     host: str
     origin: Origin
     _call: Callable[[CallContext, str, tuple[Any, ...]], Awaitable[Any]]

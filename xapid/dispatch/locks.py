@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from xapid.database import Database
 from xapid.dispatch.places import Mark
@@ -11,7 +12,7 @@ from xapid.operations import allowed
 
 
 @contextmanager
-def locked(db: Database, marks: Sequence[Mark], task: str) -> Iterator[None]:
+def locked(db: Database, marks: Sequence[Mark], task: str, args: Mapping[str, Any]) -> Iterator[None]:
     """Hold ``marks`` for the block: entries in ``current_operations`` under ``task``, then everything recomputed.
 
     Errors: what the tables of :mod:`xapid.operations.allowed` say, with nothing marked.
@@ -21,18 +22,13 @@ def locked(db: Database, marks: Sequence[Mark], task: str) -> Iterator[None]:
         return
     with db.transaction() as tx:
         for mark in marks:
-            allowed.check(db, mark.row, mark.operation)
+            allowed.check(db, mark.row, mark.operation, args=args)
             allowed.begin(tx, db, mark.row, mark.operation, task)
-        allowed.refresh(tx, db, *_present(db, marks))
+        allowed.refresh(tx, db, *(mark.row for mark in marks))
     try:
         yield
     finally:
         with db.transaction() as tx:
             for mark in marks:
-                if mark.row._table.find(mark.row.ref) is not None:
-                    allowed.end(tx, db, mark.row._table.get(mark.row.ref), task)
-            allowed.refresh(tx, db, *_present(db, marks))
-
-
-def _present(db: Database, marks: Sequence[Mark]) -> list:  # type: ignore[type-arg]
-    return [row for mark in marks if (row := mark.row._table.find(mark.row.ref)) is not None]
+                allowed.end(tx, db, mark.row, task)
+            allowed.refresh(tx, db, *(mark.row for mark in marks))

@@ -32,15 +32,15 @@ from xapid.auth.sessions import Session
 from xapid.config import Config
 from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
-from xapid.datamodel.types import Ref, Set, String
+from xapid.datamodel.types import NULL_REF, Ref, Set, String
 from xapid.dispatch.context import CallContext
 from xapid.dispatch.endpoint import Endpoint, endpoints
 from xapid.dispatch.locks import locked
 from xapid.dispatch.places import Places
 from xapid.ids import Ids
 from xapid.operations.binding import Bound
-from xapid.operations.context import Task
 from xapid.operations.services import Services
+from xapid.tasks.running import RunningTask
 from xapid.wire.call import Answer, Call, Codec, Loose, Origin
 
 log = Logger()
@@ -85,7 +85,11 @@ class Dispatcher:
             return codec.failure(refusal.description)
         except Exception as fault:
             return codec.failure(_fault(call.name, fault).description)
-        return defer.ensureDeferred(self._answer(endpoint, session, args, codec, origin))
+        task = self._task(endpoint, session, origin)
+        working = defer.ensureDeferred(self._answer(endpoint, session, args, task, codec, origin))
+        if not working.called:
+            task.publish()
+        return working
 
     # Stages 4 to 7 ----------------------------------------------------------------------------------------------------
 
@@ -135,31 +139,36 @@ class Dispatcher:
 
     # Stages 9 to 15 ---------------------------------------------------------------------------------------------------
 
-    async def _answer(self, endpoint: Endpoint, session: Session, args: list[Any], codec: Codec, origin: Origin) -> Answer:
+    def _task(self, endpoint: Endpoint, session: Session, origin: Origin) -> RunningTask:
+        """The task of a plain call; clients only see one that takes a while. Another host may send its own along."""
+        tasks, headers = self._services.tasks, origin.headers
+        forwarded = headers.get("task-id")
+        if forwarded and session.pool:
+            return tasks.attach(forwarded, complete=False)
+        return tasks.for_call(endpoint.entry, session, self._here(origin), subtask_of=headers.get("subtask-of", NULL_REF))
+
+    async def _answer(
+        self, endpoint: Endpoint, session: Session, args: list[Any], task: RunningTask, codec: Codec, origin: Origin
+    ) -> Answer:
         try:
-            value = await self._carry_out(endpoint, session, args, origin)
+            value = await self._run(endpoint, session, args, task, origin)
             answer = codec.success(endpoint.result, value)
+            task.succeed(endpoint.result, value)
         except XenAPIError as refusal:
             answer = codec.failure(refusal.description)
+            task.fail(refusal.description)
         except Exception as fault:
-            answer = codec.failure(_fault(endpoint.name, fault).description)
+            error = _fault(endpoint.name, fault)
+            answer = codec.failure(error.description)
+            task.fail(error.description)
         if self._db.pending:
             await self._db.durable()
         return answer
 
-    async def _carry_out(self, endpoint: Endpoint, session: Session, args: list[Any], origin: Origin) -> Any:
-        tasks = self._services.tasks
-        if endpoint.kind != "operation" or not endpoint.entry.message.asynchronous:
-            return await self._run(endpoint, session, args, tasks.dummy(endpoint.name), origin)
-        task = tasks.open_call(endpoint.name, session, origin.headers)
-        try:
-            return await self._run(endpoint, session, args, task, origin)
-        finally:
-            tasks.close_call(task)
-
     def _start(self, endpoint: Endpoint, session: Session, args: list[Any], origin: Origin) -> str:
         """Carry a call out in the background, under a task that is returned and tells how it went."""
-        task = self._services.tasks.open_background(f"{ASYNC}{endpoint.name}", session, origin.headers)
+        subtask_of = origin.headers.get("subtask-of", NULL_REF)
+        task = self._services.tasks.for_async(endpoint.entry, session, self._here(origin), subtask_of=subtask_of)
 
         async def work() -> None:
             try:
@@ -167,29 +176,33 @@ class Dispatcher:
                 await self._db.durable()
                 task.succeed(endpoint.result, value)
             except XenAPIError as refusal:
-                task.fail(refusal)
+                task.fail(refusal.description)
             except Exception as fault:
-                task.fail(_fault(endpoint.name, fault))
+                task.fail(_fault(endpoint.name, fault).description)
 
         self._clock.callLater(0, lambda: defer.ensureDeferred(work()))
         return task.ref
 
-    async def _run(self, endpoint: Endpoint, session: Session, args: list[Any], task: Task, origin: Origin) -> Any:
+    def _here(self, origin: Origin) -> str:
+        return origin.host or self._services.role.coordinator
+
+    async def _run(self, endpoint: Endpoint, session: Session, args: list[Any], task: RunningTask, origin: Origin) -> Any:
         entry, services = endpoint.entry, self._services
         with services.audit.call(session, entry, args, origin):
             if entry.message.session:
                 services.rbac.check(session, entry, args)
             return await self._perform(endpoint, session, args, task, origin)
 
-    async def _perform(self, endpoint: Endpoint, session: Session, args: list[Any], task: Task, origin: Origin) -> Any:
+    async def _perform(self, endpoint: Endpoint, session: Session, args: list[Any], task: RunningTask, origin: Origin) -> Any:
         if endpoint.kind != "operation":
             return endpoint.run(*args)
-        here = origin.host or self._services.role.coordinator
+        here = self._here(origin)
         places = Places(self._db, self._services, endpoint.entry, args)
         primary = places.primary()
-        with locked(self._db, [] if primary is None else [primary], task.ref):
+        named = places.named
+        with locked(self._db, [] if primary is None else [primary], task.ref, named):
             host = places.host(here)
-            with locked(self._db, places.also(host), task.ref):
+            with locked(self._db, places.also(host), task.ref, named):
                 context = CallContext(
                     self._db, self._clock, self._ids, self._config, self._services, session, task, host, origin, self._nested
                 )

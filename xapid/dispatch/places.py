@@ -31,6 +31,11 @@ class Places:
     entry: Entry
     args: list[Any]
 
+    @property
+    def named(self) -> dict[str, Any]:
+        """The arguments by the names of their parameters."""
+        return {param.name: arg for param, arg in zip(self.entry.message.params, self.args, strict=True)}
+
     def primary(self) -> Mark | None:
         """The object that carries the message's own operation. Errors: HANDLE_INVALID."""
         operation = self.entry.message.operation

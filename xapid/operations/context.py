@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xapid.database import Database
     from xapid.ids import Ids
     from xapid.operations.services import Services
+    from xapid.wire.call import Origin
 
 
 class Task(Protocol):
@@ -55,6 +56,10 @@ class Context(Protocol):
     @property
     def session(self) -> Session:
         """Who calls."""
+
+    @property
+    def origin(self) -> Origin:
+        """Where the call came from."""
 
     @property
     def task(self) -> Task: ...

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from xapid.auth.rbac import Rbac
     from xapid.auth.sessions import Sessions
     from xapid.database.event_log import EventLog
+    from xapid.database.event_queue import EventQueue
     from xapid.datamodel.catalogue import Catalogue
     from xapid.http.blobs import BlobStore
     from xapid.tasks.registry import Tasks
@@ -58,6 +59,7 @@ class Services:
     rbac: Rbac
     tasks: Tasks
     events: EventLog
+    event_queue: EventQueue
     agents: Agents
     role: PoolRole
     blobs: BlobStore
