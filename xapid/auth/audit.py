@@ -1,0 +1,207 @@
+"""The audit log: one line for every call that may change something, and for every one that was refused for want of rights.
+
+Serves ``/audit_log`` and ``host.audit_log_append``. A line says when, who, from where, whether it was allowed, how it
+ended, and what it was done to. It never holds a secret: of the arguments it shows references, numbers, booleans, words
+of closed sets and names, and of messages that are declared secret nothing at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from xapid.auth.sessions import Session
+from xapid.database import Database
+from xapid.datamodel.catalogue import Entry
+from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.schema import Param
+from xapid.datamodel.types import Bool, DateTime, Enum, Float, Int, Ref, String
+
+log = Logger()
+
+NAMES: Final = frozenset({"label", "name", "name_label", "new_name", "subject_name", "subject_identifier", "uuid", "key"})
+"""Text parameters that are shown; any other text could be a secret."""
+LONGEST_VALUE: Final = 200
+LINES_IN_MEMORY: Final = 10_000
+FILE_SIZE: Final = 4 * 1024 * 1024
+FILES_KEPT: Final = 5
+
+_STAMP = re.compile(r"\[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)")
+_UNFIT = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+
+
+class Peer(Protocol):
+    """Where a call came from, as far as the log cares."""
+
+    @property
+    def peer(self) -> str: ...
+
+
+class Store(Protocol):
+    """Where lines are kept, oldest first."""
+
+    def append(self, line: str) -> None: ...
+    def lines(self) -> Iterator[str]: ...
+
+
+class MemoryStore:
+    """The latest lines, until the daemon ends."""
+
+    def __init__(self, limit: int = LINES_IN_MEMORY) -> None:
+        self._lines: deque[str] = deque(maxlen=limit)
+
+    def append(self, line: str) -> None:
+        """Keep a line."""
+        self._lines.append(line)
+
+    def lines(self) -> Iterator[str]:
+        """Every line that is left."""
+        return iter(list(self._lines))
+
+
+class FileStore:
+    """A file that only its owner reads. At ``size`` bytes it becomes ``path.1``, that one ``path.2``, up to ``kept``."""
+
+    def __init__(self, path: Path, size: int = FILE_SIZE, kept: int = FILES_KEPT) -> None:
+        self._path = path
+        self._size = size
+        self._kept = kept
+        self._open()
+
+    def append(self, line: str) -> None:
+        """Keep a line."""
+        data = line.encode("utf-8", "replace") + b"\n"
+        if self._file.tell() + len(data) > self._size and self._file.tell():
+            self._rotate()
+        self._file.write(data)
+
+    def lines(self) -> Iterator[str]:
+        """Every line that is left, from the oldest file to the newest."""
+        for path in reversed(self._paths()):
+            try:
+                with path.open(encoding="utf-8", errors="replace") as file:
+                    for line in file:
+                        yield line.rstrip("\n")
+            except FileNotFoundError:
+                continue
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _open(self) -> None:
+        self._path.touch(mode=0o600)
+        self._file = self._path.open("ab", buffering=0)
+
+    def _paths(self) -> list[Path]:
+        return [self._path, *(self._path.with_name(f"{self._path.name}.{number}") for number in range(1, self._kept))]
+
+    def _rotate(self) -> None:
+        self._file.close()
+        paths = self._paths()
+        for older, newer in zip(reversed(paths), reversed(paths[:-1]), strict=False):
+            if newer.exists():
+                newer.replace(older)
+        self._open()
+
+
+class AuditLog:
+    """Writes what calls did to ``store``, and reads it back."""
+
+    def __init__(self, db: Database, clock: IReactorTime, store: Store, hostname: str = "localhost") -> None:
+        self._db = db
+        self._clock = clock
+        self._store = store
+        self._hostname = hostname
+
+    @contextmanager
+    def call(self, session: Session, entry: Entry, args: Sequence[Any], origin: Peer | None = None) -> Iterator[None]:
+        """Log the call that is made within, when it has ended; those without effect only if they are refused."""
+        subjects = self._subjects(entry, args) if entry.message.effect else ""
+        outcome = "OK"
+        try:
+            yield
+        except XenAPIError as error:
+            outcome = error.code
+            raise
+        except BaseException:
+            outcome = "INTERNAL_ERROR"
+            raise
+        finally:
+            if entry.message.effect or outcome == "RBAC_PERMISSION_DENIED":
+                self._record(session, "API", entry.name, subjects, outcome, origin)
+
+    def http(self, session: Session, action: str, outcome: str = "OK", origin: Peer | None = None) -> None:
+        """Log the use of an HTTP handler; ``outcome`` is ``OK`` or an error code."""
+        self._record(session, "HTTP", f"http/{action}", "", outcome, origin)
+
+    def append(self, text: str) -> None:
+        """Log a line that somebody else wrote."""
+        self._write(_fit(text))
+
+    def lines(self, since: datetime | None = None) -> Iterator[str]:
+        """The lines, oldest first; with ``since`` only those from then on."""
+        start = "" if since is None else since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        for line in self._store.lines():
+            stamp = _STAMP.match(line)
+            if stamp is None or stamp[1] >= start:
+                yield line
+
+    def _record(self, session: Session, kind: str, name: str, subjects: str, outcome: str, origin: Peer | None) -> None:
+        user = session.user or ("pool" if session.pool else "nobody")
+        rank = "LOCAL_SUPERUSER" if session.is_local_superuser else session.auth_user_sid or "NONE"
+        allowed = "DENIED" if outcome == "RBAC_PERMISSION_DENIED" else "ALLOWED"
+        peer = (origin.peer if origin is not None else "") or "local"
+        parts = [_quoted(part) for part in (rank, user, session.originator, peer, allowed, outcome, kind, name)]
+        self._write(f"({' '.join(parts)} ({subjects}))")
+
+    def _write(self, text: str) -> None:
+        now = self._clock.seconds()
+        moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        try:
+            self._store.append(f"[{moment}.{int(now * 1000) % 1000:03d}Z|audit|{self._hostname}] {text}")
+        except OSError:
+            log.failure("The audit log cannot be written")
+
+    def _subjects(self, entry: Entry, args: Sequence[Any]) -> str:
+        message = entry.message
+        if message.secret:
+            return ""
+        shown = (self._shown(param, value) for param, value in zip(message.params, args, strict=False))
+        return " ".join(part for part in shown if part)
+
+    def _shown(self, param: Param, value: Any) -> str:
+        match param.type:
+            case Ref():
+                row = self._db.table(param.type.to).find(value) if param.type.to in self._db.tables else None
+                label = getattr(row, "name_label", "")
+                return _group(param.name, label, getattr(row, "uuid", ""), value if param.type.to != "session" else "")
+            case Enum():
+                return _group(param.name, value)
+            case _ if param.type in (Int, Float, Bool, DateTime):
+                return _group(param.name, str(value))
+            case _ if param.type == String and param.name in NAMES:
+                return _group(param.name, value)
+            case _:
+                return ""
+
+
+def _group(*parts: str) -> str:
+    return f"({' '.join(_quoted(part) for part in parts)})"
+
+
+def _quoted(text: str) -> str:
+    return "'" + _fit(text)[:LONGEST_VALUE].replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _fit(text: str) -> str:
+    """One line, whatever a client put in: nobody can forge a line of the log."""
+    return _UNFIT.sub(" ", str(text))
