@@ -1,0 +1,54 @@
+"""The stock JavaScript client, ``xen-api`` from npm, over both of its transports."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from xapid.datamodel.catalogue import catalogue
+
+HERE = Path(__file__).parent
+TEMPLATE = "Debian Bookworm 12"
+
+
+@pytest.fixture
+def node(tool) -> str:
+    """Node, with the client installed beside this file (once, whatever the number of test processes)."""
+    npm, node = tool("npm"), tool("node")
+    installed, wanted = HERE / "node_modules" / ".package-lock.json", HERE / "package-lock.json"
+    with (HERE / ".install-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
+            done = subprocess.run(
+                [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=HERE, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            installed.touch()
+    return node
+
+
+@pytest.mark.parametrize("transport", ["json-rpc", "xml-rpc"])
+def test_a_vm_is_made_started_followed_shut_down_and_destroyed(xapid_daemon, node, transport):
+    done = subprocess.run(
+        [node, "session.mjs", xapid_daemon.url, xapid_daemon.password, transport, TEMPLATE],
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{xapid_daemon.log}"
+    assert "_watchEvents" not in done.stderr, done.stderr
+    seen = json.loads(done.stdout)
+    listed = {name for name in catalogue().classes if f"{name}.get_all_records" in catalogue().messages}
+    assert seen["lists"].keys() >= listed - {"event"}
+    assert seen["lists"]["host"] == 3
+    assert seen["objects"] > 20
+    assert seen["provisioned"] >= 1
+    assert seen["states"] == ["Halted", "Running", "Halted"] or seen["states"] == ["Running", "Halted"]
+    assert seen["operations"][-1] == "del"
+    assert seen["gone"] == ["HANDLE_INVALID", "VM", seen["vm"]]
