@@ -126,9 +126,8 @@ def _record(type_: Record) -> Prepare:
             return orjson.Fragment(row_bytes(type_, value))
         result = {}
         for name, convert, optional in _members(type_):
-            member = value.get(name)
-            if not (optional and member is None):
-                result[name] = convert(member)
+            if not (optional and value.get(name) is None):
+                result[name] = convert(value[name])
         return result
 
     return prepare

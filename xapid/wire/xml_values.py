@@ -142,13 +142,14 @@ def _member(field: Field) -> Encode:
 def _record(type_: Record) -> Encode:
     if type_.of == "event":
         return encode_event
+
     def encode_record(value: Any) -> str:
         if isinstance(value, dict):
             return encode_dict(value)
         return row_bytes(type_, value).decode()
 
     def encode_dict(value: Mapping[str, Any]) -> str:
-        members = [encode(value.get(name)) for name, encode in _members(type_)]
+        members = [encode(value[name]) for name, encode in _members(type_) if name in value or not _is_option(type_, name)]
         return f"<value><struct>{''.join(members)}</struct></value>"
 
     return encode_record
@@ -157,6 +158,11 @@ def _record(type_: Record) -> Encode:
 @cache
 def _members(type_: Record) -> tuple[tuple[str, Encode], ...]:
     return tuple((field.name, _member(field)) for field in catalogue().classes[type_.of].fields if not field.internal)
+
+
+@cache
+def _is_option(type_: Record, name: str) -> bool:
+    return isinstance(catalogue().field(type_.of, name).type, Option)
 
 
 @cache

@@ -46,15 +46,34 @@ _PARAM: Final = (
 )
 _PLAIN_CALL = re.compile(
     rb"""(?:<\?xml version=["']1\.0["'](?: encoding=["'](?i:utf-8)["'])? ?\?>)?"""
-    + _BLANK + rb"<methodCall>" + _BLANK + rb"<methodName>([A-Za-z0-9_.:\-]*)</methodName>" + _BLANK
-    + rb"<params>" + _BLANK + rb"((?:" + _PARAM + _BLANK + rb")*+)</params>" + _BLANK + rb"</methodCall>" + _BLANK
+    + _BLANK
+    + rb"<methodCall>"
+    + _BLANK
+    + rb"<methodName>([A-Za-z0-9_.:\-]*)</methodName>"
+    + _BLANK
+    + rb"<params>"
+    + _BLANK
+    + rb"((?:"
+    + _PARAM
+    + _BLANK
+    + rb")*+)</params>"
+    + _BLANK
+    + rb"</methodCall>"
+    + _BLANK
 )
 _NOT_FOR_XML = re.compile("[\ufffe\uffff]")
 
 
 _PARSER: Final = etree.XMLParser(
-    resolve_entities=False, load_dtd=False, no_network=True, dtd_validation=False, huge_tree=False, remove_comments=True,
-    remove_pis=True, strip_cdata=True, collect_ids=False,
+    resolve_entities=False,
+    load_dtd=False,
+    no_network=True,
+    dtd_validation=False,
+    huge_tree=False,
+    remove_comments=True,
+    remove_pis=True,
+    strip_cdata=True,
+    collect_ids=False,
 )
 
 
