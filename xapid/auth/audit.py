@@ -1,6 +1,6 @@
 """The audit log: one line for every call that may change something, and for every one that was refused for want of rights.
 
-Serves ``/audit_log`` and ``host.audit_log_append``. A line says when, who, from where, whether it was allowed, how it
+Serves ``/audit_log`` and ``pool.audit_log_append``. A line says when, who, from where, whether it was allowed, how it
 ended, and what it was done to. It never holds a secret: of the arguments it shows references, numbers, booleans, words
 of closed sets and names, and of messages that are declared secret nothing at all.
 """

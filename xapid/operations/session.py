@@ -1,0 +1,54 @@
+"""Class ``session``: logging in and out, and root's password."""
+
+from __future__ import annotations
+
+from xapid.datamodel.errors import XenAPIError
+from xapid.operations.context import Context
+
+
+async def login_with_password(context: Context, uname: str, pwd: str, version: str, originator: str) -> str:
+    """A peer that is root already (the Unix socket) needs no password. ``version`` means nothing."""
+    logins = context.services.logins
+    if context.session.is_local_superuser:
+        return logins.as_root(context.host, originator).ref
+    return (await logins.with_password(uname, pwd, context.host, originator)).ref
+
+
+async def slave_login(context: Context, host: str, psecret: str) -> str:
+    return (await context.services.logins.with_pool_secret(psecret, host)).ref
+
+
+async def slave_local_login(context: Context, psecret: str) -> str:
+    return (await context.services.logins.local_with_pool_secret(psecret, context.host)).ref
+
+
+async def slave_local_login_with_password(context: Context, uname: str, pwd: str) -> str:
+    return (await context.services.logins.local_with_password(uname, pwd, context.host)).ref
+
+
+def logout(context: Context) -> None:
+    context.services.sessions.destroy(context.session.ref)
+
+
+def local_logout(context: Context) -> None:
+    context.services.sessions.destroy(context.session.ref)
+
+
+async def change_password(context: Context, old_pwd: str, new_pwd: str) -> None:
+    """Errors: USER_IS_NOT_LOCAL_SUPERUSER, CHANGE_PASSWORD_REJECTED. The old password is not asked for: root is root."""
+    if not context.session.is_local_superuser:
+        raise XenAPIError("USER_IS_NOT_LOCAL_SUPERUSER", "Only the local superuser can change the local password")
+    await context.services.passwords.change(new_pwd)
+
+
+def get_all_subject_identifiers(context: Context) -> tuple[str, ...]:
+    sids = (session.auth_user_sid for session in context.services.sessions)
+    return tuple(dict.fromkeys(sid for sid in sids if sid))
+
+
+def logout_subject_identifier(context: Context, subject_identifier: str) -> None:
+    if subject_identifier:
+        caller = context.session
+        context.services.sessions.destroy_where(
+            lambda session: session.auth_user_sid == subject_identifier and session is not caller
+        )
