@@ -2,7 +2,7 @@
 
 A permission is the lower-case name of a message (``vm.start``), of an HTTP handler (``http/get_export``), or of one of the
 few rights that are neither (``task.destroy/any``). Who has which is derived from the declarations in
-:mod:`xapid.datamodel` and :mod:`xapid.auth.http_actions`; no list of permissions is kept anywhere.
+the classes and :mod:`xapid.datamodel.http_actions`; no list of permissions is kept anywhere.
 
 Maps may have keys with rights of their own: for them the permission of ``add_to_`` and ``remove_from_`` is
 ``vm.add_to_other_config/key:folder``, and setting the whole map needs that of each such key that it changes.
@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import attrs
 
-from xapid.auth.http_actions import HTTP_ACTIONS
 from xapid.auth.sessions import Session
 from xapid.database.database import Database
 from xapid.datamodel.catalogue import Catalogue, Entry
 from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.http_actions import ACTIONS, BY_NAME
 from xapid.datamodel.roles import POOL_OPERATOR, ROLES, Roles
 
 ANY_TASK: Final = "task.destroy/any"
@@ -48,7 +48,7 @@ def permissions(api: Catalogue) -> Iterator[Permission]:
         yield Permission(entry.name, roles)
         for pattern, key_roles in entry.message.map_key_roles.items():
             yield Permission(f"{entry.name}{KEY}{pattern}", key_roles)
-    for action in HTTP_ACTIONS.values():
+    for action in ACTIONS:
         yield Permission(action.permission, action.roles)
         for name, roles in action.sub_actions.items():
             yield Permission(f"{action.permission}/{name}", roles)
@@ -104,8 +104,8 @@ class Rbac:
 
     def check_http(self, session: Session, action: str, sub_action: str | None = None) -> None:
         """May ``session`` use an HTTP handler? Errors: RBAC_PERMISSION_DENIED."""
-        declared = HTTP_ACTIONS[action]
-        if declared.public and sub_action is None:
+        declared = BY_NAME[action]
+        if declared.open and sub_action is None:
             return
         permission = declared.permission if sub_action is None else f"{declared.permission}/{sub_action}"
         self.require(session, permission.lower())
