@@ -24,7 +24,11 @@ def node(tool) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
             done = subprocess.run(
-                [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=HERE, capture_output=True, text=True, check=False
+                [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+                cwd=HERE,
+                capture_output=True,
+                text=True,
+                check=False,
             )
             assert done.returncode == 0, done.stdout + done.stderr
             installed.touch()

@@ -37,13 +37,17 @@ class DaemonFailed(Exception):
 
 
 class Daemon:
-    """A running ``xapid serve``. Flags are given as they stand on the command line."""
+    """A running ``xapid serve``. Flags are given as they stand on the command line.
+
+    ``environ`` is added to the environment, from which settings of xapid were taken out; ``directory`` is where it runs.
+    """
 
     def __init__(
         self,
         *flags: str,
         password: str | None = PASSWORD,
         environ: Mapping[str, str] | None = None,
+        directory: Path | None = None,
         start_limit: float = START_LIMIT,
     ) -> None:
         self.flags = flags
@@ -57,6 +61,7 @@ class Daemon:
             stdout=subprocess.PIPE,
             stderr=self._log,
             env=clean | dict(environ or {}),
+            cwd=directory,
         )
         self.password = password
         try:
