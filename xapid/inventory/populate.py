@@ -10,6 +10,7 @@ from xapid.database import Database
 from xapid.inventory import hosts, networks, pool, storage, templates, vms
 from xapid.inventory.build import Build, HostCertificate, Identities
 from xapid.inventory.presets import Counts, preset
+from xapid.operations import allowed
 
 
 def populate(
@@ -41,6 +42,7 @@ def populate(
         pool.create_pool(build, made, stores)
         for host in made:
             vms.create_vms(build, host, fabric, stores)
+        allowed.refresh(tx, db, *(row for table in db.tables.values() if "allowed_operations" in table.stored for row in table))
     return tuple(host.ref for host in made)
 
 
