@@ -108,12 +108,10 @@ class EventLog:
         self._shared: dict[Hashable, Any] = {}
         database.observers.append(self._committed)
 
-    def shared(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What ``make`` makes, made once for all who ask with the same key before the next commit."""
-        if key not in self._shared:
-            self._shared[key] = make()
-        made: T = self._shared[key]
-        return made
+    def shared(self, key: Hashable, value: T) -> T:
+        """``value``, or what somebody shared under the same key since the last commit."""
+        known: T = self._shared.setdefault(key, value)
+        return known
 
     def counts(self) -> dict[str, int]:
         """How many objects each table holds, by class name in lower case."""

@@ -6,6 +6,7 @@ of the file.
 
 from __future__ import annotations
 
+import math
 import queue
 import sqlite3
 import threading
@@ -237,7 +238,7 @@ def _store(connection: sqlite3.Connection, group: list[Batch]) -> None:
     meta: dict[str, str | None] = {}
     for batch in group:
         for cls, ref, created, modified, values in batch.puts:
-            puts[ref] = (cls, ref, created, modified, orjson.dumps(values, default=_plain, option=JSON_OPTIONS))
+            puts[ref] = (cls, ref, created, modified, written(values))
         for _, ref in batch.deletes:
             puts[ref] = None
         meta |= batch.meta
@@ -250,19 +251,25 @@ def _store(connection: sqlite3.Connection, group: list[Batch]) -> None:
     connection.execute("COMMIT")
 
 
-JSON_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+def written(value: Any) -> bytes:
+    """A value, or a dict of them, as the file holds it; :func:`thaw` reads it. Numbers that JSON has not are text."""
+    return orjson.dumps(_plain(value), option=orjson.OPT_NON_STR_KEYS)
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if isinstance(value, dict):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} cannot be kept")
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
 
 
 def thaw(type_: Type, value: Any) -> Any:
     """A value of ``type_`` from what JSON made of it."""
     if type_ is Float:
-        return float("nan") if value is None else float(value)
+        return float(value)
     if isinstance(type_, Map):
         keys = int if str(type_.key) == "int" else str
         return freeze(type_, {keys(key): thaw(type_.value, item) for key, item in value.items()})

@@ -69,7 +69,8 @@ def _of_field(cls: Class, field: Field) -> Iterator[Message]:
 
     def message(verb: str, *params: Param, **options: Any) -> Message:
         options.setdefault("roles", field.writers or cls.roles)
-        return _implicit(cls, f"{verb}_{field.name}", (target, *params), Void, field=field, lifecycle=field.lifecycle, **options)
+        options |= {"field": field, "lifecycle": field.lifecycle}
+        return _implicit(cls, f"{verb}_{field.name}", (target, *params), Void, **options)
 
     yield _implicit(cls, f"get_{field.name}", (target,), field.type, field=field, lifecycle=field.lifecycle)
     if field.qualifier != "RW":

@@ -51,7 +51,6 @@ class Endpoint:
             args += self.defaults[given - accepted :]
         return args
 
-
     def arguments_missing_session(self) -> list[Any]:
         """A call without even a session. Errors: MESSAGE_PARAMETER_COUNT_MISMATCH, always."""
         raise XenAPIError(MISMATCH, self.name, str(self.required), "-1")

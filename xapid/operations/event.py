@@ -35,7 +35,8 @@ async def from_(context: Context, classes: tuple[str, ...], token: str, timeout:
         events, latest = log.since(subscription, since)
         remaining = until - context.clock.seconds()
         if events or remaining <= 0:
-            return log.shared(("batch", subscription, since), lambda: EventBatch(events, log.counts(), str(latest)))
+            made = EventBatch(events, log.counts(), str(latest))
+            return log.shared(("batch", subscription, since), made)
         await _pause(context, subscription, remaining)
 
 

@@ -5,7 +5,6 @@ from xapid.datamodel.roles import POOL_ADMIN, READ_ONLY
 from xapid.datamodel.schema import Class, Message, Param, constructed, runtime, writable
 from xapid.datamodel.types import Bool, Map, Ref, Set, String, Void
 
-
 auth = Class(
     "auth",
     "Calls that look users and groups up in the external authentication service; it has no objects.",

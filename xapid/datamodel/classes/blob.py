@@ -1,9 +1,7 @@
 """Binary data kept beside other objects."""
 
-from xapid.datamodel.roles import POOL_OPERATOR
 from xapid.datamodel.schema import Class, Message, Param, constructed, runtime, writable
 from xapid.datamodel.types import Bool, DateTime, Int, Ref, String, Void
-
 
 blob = Class(
     "blob",

@@ -2,7 +2,6 @@
 
 from xapid.datamodel.classes.pool_enums import certificate_purpose
 from xapid.datamodel.lifecycle import Lifecycle
-from xapid.datamodel.roles import POOL_OPERATOR
 from xapid.datamodel.schema import Class, constructed, runtime
 from xapid.datamodel.types import EPOCH, NULL_REF, DateTime, Enum, Ref, Set, String
 

@@ -1,7 +1,7 @@
 """Clusters of hosts for cluster storage."""
 
 from xapid.datamodel.lifecycle import Lifecycle
-from xapid.datamodel.roles import LOCAL_ROOT, POOL_OPERATOR, READ_ONLY
+from xapid.datamodel.roles import LOCAL_ROOT, READ_ONLY
 from xapid.datamodel.schema import THE_POOL, Class, Derived, Lock, Message, Param, constructed, runtime, to_host, writable
 from xapid.datamodel.types import EPOCH, NULL_REF, Bool, DateTime, Enum, Float, Int, Map, Ref, Set, String, Void
 

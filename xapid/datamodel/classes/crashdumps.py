@@ -1,10 +1,8 @@
 """What crashes of VMs and hosts leave behind."""
 
 from xapid.datamodel.lifecycle import Lifecycle
-from xapid.datamodel.roles import POOL_OPERATOR
 from xapid.datamodel.schema import Class, Message, Param, constructed, runtime, to_host, writable
 from xapid.datamodel.types import DateTime, Int, Map, Ref, String, Void
-
 
 crashdump = Class(
     "crashdump",

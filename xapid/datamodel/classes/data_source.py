@@ -1,9 +1,7 @@
 """What can be measured."""
 
-from xapid.datamodel.roles import POOL_OPERATOR
 from xapid.datamodel.schema import Class, runtime
 from xapid.datamodel.types import Bool, Float, String
-
 
 data_source = Class(
     "data_source",

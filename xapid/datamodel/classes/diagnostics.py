@@ -1,10 +1,8 @@
 """Looking into a running host."""
 
 from xapid.datamodel.lifecycle import UNPUBLISHED
-from xapid.datamodel.roles import POOL_OPERATOR
 from xapid.datamodel.schema import Class, Message, Param, to_host
 from xapid.datamodel.types import Map, Ref, Set, String, Void
-
 
 Diagnostics = Class(
     "Diagnostics",

@@ -1,9 +1,7 @@
 """Disaster recovery."""
 
-from xapid.datamodel.roles import POOL_OPERATOR
 from xapid.datamodel.schema import Class, Derived, Message, Param, runtime
 from xapid.datamodel.types import Map, Ref, Set, String, Void
-
 
 DR_task = Class(
     "DR_task",

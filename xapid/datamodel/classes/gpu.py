@@ -2,7 +2,7 @@
 
 from xapid.datamodel.classes.pci import pci_dom0_access
 from xapid.datamodel.lifecycle import Lifecycle
-from xapid.datamodel.roles import LOCAL_ROOT, POOL_OPERATOR, READ_ONLY
+from xapid.datamodel.roles import LOCAL_ROOT, READ_ONLY
 from xapid.datamodel.schema import Class, Derived, Message, Param, constructed, runtime, to_host, writable
 from xapid.datamodel.types import NULL_REF, Bool, Enum, Int, Map, Ref, Set, String, Void
 

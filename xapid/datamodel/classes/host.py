@@ -1,13 +1,19 @@
 """Hosts: the fields."""
 
-from xapid.datamodel.classes.host_enums import host_allowed_operations, host_display, host_ntp_mode, host_numa_affinity_policy, host_sched_gran, latest_synced_updates_applied_state
+from xapid.datamodel.classes.host_enums import (
+    host_allowed_operations,
+    host_display,
+    host_ntp_mode,
+    host_numa_affinity_policy,
+    host_sched_gran,
+    latest_synced_updates_applied_state,
+)
 from xapid.datamodel.classes.host_messages import MESSAGES
 from xapid.datamodel.classes.vm_enums import update_guidances
 from xapid.datamodel.lifecycle import Lifecycle
-from xapid.datamodel.roles import POOL_OPERATOR, VM_OPERATOR
+from xapid.datamodel.roles import VM_OPERATOR
 from xapid.datamodel.schema import Class, Derived, constructed, runtime, writable
-from xapid.datamodel.types import EPOCH, NULL_REF, Bool, DateTime, Enum, Int, Map, Ref, Set, String
-
+from xapid.datamodel.types import EPOCH, NULL_REF, Bool, DateTime, Int, Map, Ref, Set, String
 
 host = Class(
     "host",

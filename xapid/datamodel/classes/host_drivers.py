@@ -5,7 +5,6 @@ from xapid.datamodel.roles import POOL_ADMIN
 from xapid.datamodel.schema import Class, Derived, Message, Param, constructed, runtime, to_host
 from xapid.datamodel.types import NULL_REF, Bool, Float, Ref, Set, String, Void
 
-
 Host_driver = Class(
     "Host_driver",
     "A kernel driver on a host of which several variants may be installed to choose from.",

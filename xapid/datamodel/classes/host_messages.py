@@ -1,11 +1,17 @@
 """host: the messages that say something of their own."""
 
+from xapid.datamodel.classes.host_enums import (
+    host_display,
+    host_ntp_mode,
+    host_numa_affinity_policy,
+    host_sched_gran,
+    latest_synced_updates_applied_state,
+)
 from xapid.datamodel.classes.vm_enums import update_guidances
 from xapid.datamodel.lifecycle import Lifecycle
 from xapid.datamodel.roles import CLIENT_CERT, LOCAL_ROOT, POOL_ADMIN, POOL_OPERATOR, READ_ONLY, VM_OPERATOR, VM_POWER_ADMIN
 from xapid.datamodel.schema import THE_POOL, Lock, Message, Param, to_host
 from xapid.datamodel.types import EPOCH, NULL_REF, Bool, DateTime, Float, Int, Map, Record, Ref, Set, String, Void
-from xapid.datamodel.classes.host_enums import host_display, host_ntp_mode, host_numa_affinity_policy, host_sched_gran, latest_synced_updates_applied_state
 
 MESSAGES = (
     Message(

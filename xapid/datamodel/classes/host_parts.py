@@ -1,10 +1,8 @@
 """What belongs to a host: metrics, processors, experimental features."""
 
 from xapid.datamodel.lifecycle import Lifecycle
-from xapid.datamodel.roles import POOL_OPERATOR
 from xapid.datamodel.schema import Class, constructed, runtime, writable
 from xapid.datamodel.types import Bool, DateTime, Float, Int, Map, Ref, String
-
 
 host_metrics = Class(
     "host_metrics",

@@ -5,7 +5,6 @@ from xapid.datamodel.roles import POOL_ADMIN, POOL_OPERATOR
 from xapid.datamodel.schema import Class, Derived, Message, Param, constructed, runtime, writable
 from xapid.datamodel.types import EPOCH, NULL_REF, Bool, DateTime, Float, Int, Ref, Set, String, Void
 
-
 Caller = Class(
     "Caller",
     "A pattern of client program and address under which API use is counted and may be limited.",

@@ -1,6 +1,6 @@
 """What is built on physical interfaces: bonds, VLANs, tunnels and SR-IOV networks."""
 
-from xapid.datamodel.roles import POOL_OPERATOR, READ_ONLY
+from xapid.datamodel.roles import READ_ONLY
 from xapid.datamodel.schema import Class, Derived, Message, Param, constructed, runtime, to_host, writable
 from xapid.datamodel.types import NULL_REF, Bool, Enum, Int, Map, Ref, Set, String, Void
 

@@ -5,7 +5,6 @@ from xapid.datamodel.roles import POOL_ADMIN
 from xapid.datamodel.schema import Class, Message, Param, constructed, runtime, to_host, writable
 from xapid.datamodel.types import Bool, Map, Ref, Set, String, Void
 
-
 Observer = Class(
     "Observer",
     "A tracing set-up that collects spans from parts of the system and sends them on.",

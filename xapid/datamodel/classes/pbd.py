@@ -1,9 +1,7 @@
 """How hosts reach storage repositories."""
 
-from xapid.datamodel.roles import POOL_OPERATOR
 from xapid.datamodel.schema import Class, Lock, Message, Param, constructed, runtime, to_host, writable
 from xapid.datamodel.types import Bool, Map, Ref, String, Void
-
 
 PBD = Class(
     "PBD",

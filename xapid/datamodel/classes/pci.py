@@ -1,7 +1,6 @@
 """PCI devices."""
 
 from xapid.datamodel.lifecycle import Lifecycle
-from xapid.datamodel.roles import POOL_OPERATOR
 from xapid.datamodel.schema import Class, Derived, Message, Param, constructed, runtime, to_host, writable
 from xapid.datamodel.types import NULL_REF, Enum, Int, Map, Ref, Set, String
 

@@ -1,12 +1,17 @@
 """The pool: all hosts that one coordinator leads."""
 
-from xapid.datamodel.classes.pool_enums import certificate_purpose, hello_return, pool_allowed_operations, pool_guest_secureboot_readiness, telemetry_frequency, update_sync_frequency
+from xapid.datamodel.classes.pool_enums import (
+    certificate_purpose,
+    pool_allowed_operations,
+    pool_guest_secureboot_readiness,
+    telemetry_frequency,
+    update_sync_frequency,
+)
 from xapid.datamodel.classes.pool_messages import MESSAGES
 from xapid.datamodel.lifecycle import Lifecycle
 from xapid.datamodel.roles import CLIENT_CERT, POOL_OPERATOR, VM_OPERATOR
 from xapid.datamodel.schema import Class, Derived, constructed, runtime, writable
-from xapid.datamodel.types import EPOCH, NULL_REF, Bool, DateTime, Enum, Int, Map, Ref, Set, String
-
+from xapid.datamodel.types import EPOCH, NULL_REF, Bool, DateTime, Int, Map, Ref, Set, String
 
 pool = Class(
     "pool",

@@ -1,10 +1,15 @@
 """pool: the messages that say something of their own."""
 
+from xapid.datamodel.classes.pool_enums import (
+    certificate_purpose,
+    hello_return,
+    pool_guest_secureboot_readiness,
+    update_sync_frequency,
+)
 from xapid.datamodel.lifecycle import Lifecycle
 from xapid.datamodel.roles import CLIENT_CERT, LOCAL_ROOT, POOL_ADMIN, POOL_OPERATOR, READ_ONLY
 from xapid.datamodel.schema import THE_POOL, Message, Param, to_host
 from xapid.datamodel.types import Bool, DateTime, Int, Map, Ref, Set, String, Void
-from xapid.datamodel.classes.pool_enums import certificate_purpose, hello_return, pool_guest_secureboot_readiness, update_sync_frequency
 
 MESSAGES = (
     Message(

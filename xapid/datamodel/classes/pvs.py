@@ -1,6 +1,5 @@
 """Provisioning services: sites, servers, proxies and caches."""
 
-from xapid.datamodel.roles import POOL_OPERATOR
 from xapid.datamodel.schema import Class, Derived, Message, Param, constructed, runtime, writable
 from xapid.datamodel.types import NULL_REF, Bool, Enum, Int, Ref, Set, String, Void
 

@@ -1,6 +1,5 @@
 """Controllers of software-defined networks."""
 
-from xapid.datamodel.roles import POOL_OPERATOR
 from xapid.datamodel.schema import Class, Message, Param, constructed, runtime
 from xapid.datamodel.types import Enum, Int, Ref, String, Void
 

@@ -4,7 +4,6 @@ from xapid.datamodel.roles import POOL_OPERATOR, READ_ONLY
 from xapid.datamodel.schema import Class, Message, Param, runtime, writable
 from xapid.datamodel.types import Map, Ref, String
 
-
 secret = Class(
     "secret",
     "A confidential string, such as a password, that other objects name by its UUID.",

@@ -4,7 +4,6 @@ from xapid.datamodel.roles import LOCAL_ROOT, POOL_ADMIN, POOL_OPERATOR, READ_ON
 from xapid.datamodel.schema import Class, Derived, Message, Param, constructed, runtime, writable
 from xapid.datamodel.types import EPOCH, NULL_REF, Bool, DateTime, Map, Ref, Set, String, Void
 
-
 session = Class(
     "session",
     "A client's login, whose reference authorizes the calls made with it.",

@@ -1,7 +1,6 @@
 """Storage drivers and what they can do."""
 
 from xapid.datamodel.lifecycle import Lifecycle
-from xapid.datamodel.roles import POOL_OPERATOR
 from xapid.datamodel.schema import Class, runtime, writable
 from xapid.datamodel.types import Enum, Int, Map, Ref, Set, String
 

@@ -1,7 +1,7 @@
 """Storage repositories, and what probing and measuring them returns."""
 
 from xapid.datamodel.lifecycle import Lifecycle
-from xapid.datamodel.roles import LOCAL_ROOT, POOL_ADMIN, POOL_OPERATOR, READ_ONLY, VM_OPERATOR, VM_POWER_ADMIN
+from xapid.datamodel.roles import LOCAL_ROOT, POOL_ADMIN, READ_ONLY, VM_OPERATOR, VM_POWER_ADMIN
 from xapid.datamodel.schema import Class, Derived, Message, Param, any_host_with_sr, constructed, runtime, to_host, writable
 from xapid.datamodel.types import NULL_REF, Bool, Enum, Float, Int, Map, Option, Record, Ref, Set, String, Void
 

@@ -1,12 +1,22 @@
 """Virtual machines, templates and snapshots: the fields."""
 
-from xapid.datamodel.classes.vm_enums import domain_type, on_crash_behaviour, on_normal_exit, on_softreboot_behavior, update_guidances, update_status, vm_operations, vm_power_state, vm_secureboot_certificates_state, vm_secureboot_readiness, vm_uefi_mode
+from xapid.datamodel.classes.vm_enums import (
+    domain_type,
+    on_crash_behaviour,
+    on_normal_exit,
+    on_softreboot_behavior,
+    update_guidances,
+    vm_operations,
+    vm_power_state,
+    vm_secureboot_certificates_state,
+    vm_secureboot_readiness,
+    vm_uefi_mode,
+)
 from xapid.datamodel.classes.vm_messages import MESSAGES
 from xapid.datamodel.lifecycle import Lifecycle
 from xapid.datamodel.roles import VM_ADMIN, VM_OPERATOR, VM_POWER_ADMIN
 from xapid.datamodel.schema import Class, Derived, constructed, runtime, writable
-from xapid.datamodel.types import EPOCH, NULL_REF, Bool, DateTime, Enum, Float, Int, Map, Ref, Set, String
-
+from xapid.datamodel.types import EPOCH, NULL_REF, Bool, DateTime, Float, Int, Map, Ref, Set, String
 
 VM = Class(
     "VM",

@@ -1,7 +1,7 @@
 """VMs that start together, or apart."""
 
 from xapid.datamodel.lifecycle import Lifecycle
-from xapid.datamodel.roles import POOL_OPERATOR, READ_ONLY, VM_ADMIN
+from xapid.datamodel.roles import READ_ONLY, VM_ADMIN
 from xapid.datamodel.schema import Class, Derived, Message, Param, constructed, runtime, writable
 from xapid.datamodel.types import Bool, Enum, Map, Ref, Set, String, Void
 

@@ -1,5 +1,13 @@
 """VM: the messages that say something of their own."""
 
+from xapid.datamodel.classes.vm_enums import (
+    domain_type,
+    on_crash_behaviour,
+    update_status,
+    vm_operations,
+    vm_secureboot_readiness,
+    vm_uefi_mode,
+)
 from xapid.datamodel.lifecycle import Lifecycle
 from xapid.datamodel.roles import CLIENT_CERT, LOCAL_ROOT, POOL_ADMIN, POOL_OPERATOR, READ_ONLY, VM_OPERATOR, VM_POWER_ADMIN
 from xapid.datamodel.schema import (
@@ -14,7 +22,6 @@ from xapid.datamodel.schema import (
     where_vm_runs,
 )
 from xapid.datamodel.types import Bool, DateTime, Float, Int, Map, Record, Ref, Set, String, Void
-from xapid.datamodel.classes.vm_enums import domain_type, on_crash_behaviour, update_status, vm_operations, vm_secureboot_readiness, vm_uefi_mode
 
 MESSAGES = (
     Message(

@@ -1,7 +1,7 @@
 """Schedules for snapshots and backups of VMs."""
 
 from xapid.datamodel.lifecycle import Lifecycle
-from xapid.datamodel.roles import LOCAL_ROOT, POOL_OPERATOR, VM_POWER_ADMIN
+from xapid.datamodel.roles import LOCAL_ROOT, VM_POWER_ADMIN
 from xapid.datamodel.schema import Class, Derived, Message, Param, constructed, runtime, writable
 from xapid.datamodel.types import EPOCH, Bool, DateTime, Enum, Int, Map, Ref, Set, String, Void
 
