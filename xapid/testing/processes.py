@@ -235,8 +235,3 @@ def session_of(daemon: Daemon) -> Iterator[XenAPI.Session]:
     finally:
         with contextlib.suppress(OSError, XenAPI.Failure):
             session.xenapi.session.logout()
-
-
-def state_in(directory: Path) -> tuple[str, str]:
-    """The flags that keep a daemon's state in ``directory``."""
-    return "--state", str(directory)
