@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from xapid.agent.values import AgentFailure, DiskConfig, NicConfig
+from xapid.agent.values import DiskConfig, NicConfig
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 
 VBD_POSITIONS = 255
 """How many positions are offered for drives; others may be asked for by name."""
 VIF_POSITIONS = 16
-IDE_POSITIONS = 4
-"""The first positions of a fully virtualized VM are IDE disks until the guest takes them over."""
 _NUMBER = re.compile(r"-?[0-9]+")
 _NAME = re.compile(r"(xvd|sd|hd|fd)([a-z]+)([0-9]*)")
 
@@ -40,10 +36,10 @@ def position_of(userdevice: str) -> Position | None:
     return ("floppy" if match[1] == "fd" else "disk"), number - 1, int(match[3] or 0)
 
 
-def device_name(position: Position, *, hvm: bool) -> str:
-    """What the hypervisor calls a drive at this position."""
+def device_name(position: Position) -> str:
+    """What a guest with PV drivers calls a drive at this position."""
     kind, number, partition = position
-    prefix = "fd" if kind == "floppy" else "hd" if hvm and 0 <= number < IDE_POSITIONS else "xvd"
+    prefix = "fd" if kind == "floppy" else "xvd"
     letters, number = "", max(number, 0) + 1
     while number:
         number, digit = divmod(number - 1, 26)
@@ -107,15 +103,17 @@ def is_hvm(db: Database, vm: Row) -> bool:
     return bool(vm.domain_type == "hvm" or (vm.domain_type == "unspecified" and vm.HVM_boot_policy))
 
 
-def disk_config(db: Database, vbd: Row, vdi: Row | None = None) -> DiskConfig:
-    """What an agent is told about a drive, with its medium, or with ``vdi`` in it."""
-    vm = db.get("VM", vbd.VM)
-    disk = vdi if vdi is not None or vbd.empty else db.table("VDI").find(vbd.VDI)
+def disk_config(db: Database, vbd: Row) -> DiskConfig:
+    """What an agent is told about a drive."""
+    return disk_config_with(db, vbd, None if vbd.empty else db.table("VDI").find(vbd.VDI))
+
+
+def disk_config_with(db: Database, vbd: Row, disk: Row | None) -> DiskConfig:
+    """What an agent is told about a drive that is to hold ``disk``, or nothing."""
     sr = None if disk is None else db.table("SR").find(disk.SR)
-    position = position_of(vbd.userdevice) or ("disk", 0, 0)
     return DiskConfig(
         vbd=vbd.uuid,
-        device=device_name(position, hvm=is_hvm(db, vm)),
+        device=vbd.userdevice,
         type=vbd.type,
         read_only=vbd.mode == "RO",
         bootable=vbd.bootable,
@@ -146,15 +144,3 @@ def assert_idle(row: Row) -> None:
     """Errors: OTHER_OPERATION_IN_PROGRESS, while something is under way on an object."""
     for task, operation in row.current_operations.items():
         raise XenAPIError("OTHER_OPERATION_IN_PROGRESS", row.class_name, row.ref, operation, task)
-
-
-@contextmanager
-def detaching(device: Row) -> Iterator[None]:
-    """Around an agent's unplugging. Errors: DEVICE_DETACH_REJECTED, where the guest does not let go."""
-    try:
-        yield
-    except AgentFailure as failure:
-        if failure.reason != "device_in_use":
-            raise
-        text = failure.details[-1] if failure.details else "the device is in use"
-        raise XenAPIError("DEVICE_DETACH_REJECTED", device.class_name, device.ref, text) from failure

@@ -8,6 +8,7 @@ from functools import cached_property
 import attrs
 
 from xapid.database import Database, Row
+from xapid.datamodel.types import frozenmap
 from xapid.operations.allowed.rules import Facts, Refusal, Rule, Rules, in_progress
 from xapid.operations.allowed.vm_facts import VmFacts, facts_of_vm, is_system_domain
 
@@ -35,7 +36,9 @@ class VbdFacts(Facts):
 
     @cached_property
     def disk(self) -> Row | None:
-        """What is in it."""
+        """What is in it, or is to be put in."""
+        if "vdi" in self.args:
+            return self.find("VDI", self.args["vdi"])
         return None if self.row.empty else self.find("VDI", self.row.VDI)
 
     @cached_property
@@ -177,3 +180,10 @@ RULES: Rules[VbdFacts] = Rules(
     ),
     _dependants,
 )
+
+
+def medium_refusal(db: Database, vbd: Row, vdi: str) -> Refusal | None:
+    """Why disk ``vdi`` could not be put into a drive now, apart from what the drive itself is doing; None if it could."""
+    facts = VbdFacts(db, vbd, True, frozenmap({"vdi": vdi}))
+    rules = (_managed, _disk_busy, _sharing, _read_only)
+    return next((found for rule in rules if (found := rule(facts, "insert")) is not None), None)

@@ -1,0 +1,279 @@
+"""Virtual disks: what storage does with them, through the agent of a host that reaches their SR, and the record of it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from xapid.agent.values import VdiSpec, VdiState
+from xapid.database import Database, Row
+from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.types import EPOCH, NULL_REF, frozenmap
+from xapid.operations import allowed, disks
+from xapid.operations.context import Context
+from xapid.operations.disks import storage_errors, storage_for
+from xapid.operations.vdi_records import (
+    db_forget,
+    db_introduce,
+    set_cbt_enabled,
+    set_is_a_snapshot,
+    set_managed,
+    set_metadata_of_pool,
+    set_missing,
+    set_physical_utilisation,
+    set_read_only,
+    set_sharable,
+    set_snapshot_of,
+    set_snapshot_time,
+    set_virtual_size,
+)
+
+__all__ = [
+    "db_forget", "db_introduce", "set_cbt_enabled", "set_is_a_snapshot", "set_managed", "set_metadata_of_pool", "set_missing",
+    "set_physical_utilisation", "set_read_only", "set_sharable", "set_snapshot_of", "set_snapshot_time", "set_virtual_size",
+]  # fmt: skip
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+def _sr_of(db: Database, vdi: Row) -> Row:
+    return db.get("SR", vdi.SR)
+
+
+async def create(context: Context, args: dict[str, Any]) -> str:
+    db = context.db
+    if args["type"] == "cbt_metadata":
+        raise XenAPIError("VDI_INCOMPATIBLE_TYPE", NULL_REF, args["type"])
+    sr = db.get("SR", args["SR"])
+    spec = VdiSpec(
+        vdi=context.ids.uuid(),
+        name=args["name_label"],
+        description=args["name_description"],
+        type=args["type"],
+        virtual_size=args["virtual_size"],
+        read_only=args["read_only"],
+        sm_config=dict(args["sm_config"]),
+    )
+    with storage_errors(sr):
+        state = await storage_for(context, sr).vdi_create(sr.uuid, spec)
+    other_config = args["other_config"]
+    if "content_id" not in other_config:
+        other_config = other_config.with_item("content_id", context.ids.uuid())
+    with db.transaction() as tx:
+        return disks.record(tx, db, state, **{**args, "other_config": other_config})
+
+
+async def destroy(context: Context, self: str) -> None:
+    db = context.db
+    vdi = db.get("VDI", self)
+    disks.assert_managed(vdi)
+    sr = _sr_of(db, vdi)
+    with storage_errors(sr, vdi):
+        await storage_for(context, sr).vdi_destroy(sr.uuid, vdi.uuid)
+    with db.transaction() as tx:
+        disks.remove(tx, db, vdi, vbds=True)
+
+
+def forget(context: Context, vdi: str) -> None:
+    db = context.db
+    with db.transaction() as tx:
+        disks.remove(tx, db, db.get("VDI", vdi), vbds=False)
+
+
+async def snapshot(context: Context, vdi: str, driver_params: dict[str, str]) -> str:
+    db = context.db
+    disk = db.get("VDI", vdi)
+    disks.assert_managed(disk)
+    sr = _sr_of(db, disk)
+    with storage_errors(sr, disk):
+        spec = disks.spec_of(disk, context.ids.uuid(), read_only=False)
+        state = await storage_for(context, sr).vdi_snapshot(sr.uuid, disk.uuid, spec)
+    fields = {
+        **disks.inherited(disk),
+        "read_only": disk.read_only,
+        "is_a_snapshot": True,
+        "snapshot_of": vdi,
+        "snapshot_time": context.now(),
+        "cbt_enabled": disk.cbt_enabled,
+    }
+    with db.transaction() as tx:
+        return disks.record(tx, db, state, **fields)
+
+
+async def clone(context: Context, vdi: str, driver_params: dict[str, str]) -> str:
+    db = context.db
+    disk = db.get("VDI", vdi)
+    disks.assert_managed(disk)
+    sr = _sr_of(db, disk)
+    with storage_errors(sr, disk):
+        spec = disks.spec_of(disk, context.ids.uuid(), read_only=False)
+        state = await storage_for(context, sr).vdi_clone(sr.uuid, disk.uuid, spec)
+    with db.transaction() as tx:
+        return disks.record(tx, db, state, **disks.inherited(disk))
+
+
+async def copy(context: Context, vdi: str, sr: str, base_vdi: str, into_vdi: str) -> str:
+    db = context.db
+    disk = db.get("VDI", vdi)
+    disks.assert_managed(disk)
+    base = "" if base_vdi == NULL_REF else db.get("VDI", base_vdi).uuid
+    source = _sr_of(db, disk)
+    if into_vdi != NULL_REF:
+        into = db.get("VDI", into_vdi)
+        if into.read_only:
+            raise XenAPIError("VDI_READONLY", into_vdi)
+        if into.virtual_size < disk.virtual_size:
+            raise XenAPIError("VDI_TOO_SMALL", into_vdi, str(disk.virtual_size))
+        target = _sr_of(db, into)
+        spec = disks.spec_of(into, into.uuid, read_only=False)
+    else:
+        target = source if sr == NULL_REF else db.get("SR", sr)
+        allowed.check(db, target, "vdi_create")
+        spec = disks.spec_of(disk, context.ids.uuid(), read_only=False, sm_config={})
+    with storage_errors(target, disk):
+        storage = storage_for(context, source, target)
+        state = await storage.vdi_copy(source.uuid, disk.uuid, target.uuid, spec, base)
+    with db.transaction() as tx:
+        if into_vdi != NULL_REF:
+            disks.update(tx, db, db.get("VDI", into_vdi), state)
+            return into_vdi
+        return disks.record(tx, db, state, **{**disks.inherited(disk), "SR": target.ref, "on_boot": "persist"})
+
+
+async def resize(context: Context, vdi: str, size: int) -> None:
+    await _resize(context, vdi, size)
+
+
+async def resize_online(context: Context, vdi: str, size: int) -> None:
+    await _resize(context, vdi, size)
+
+
+async def _resize(context: Context, ref: str, size: int) -> None:
+    db = context.db
+    vdi = db.get("VDI", ref)
+    disks.assert_managed(vdi)
+    sr = _sr_of(db, vdi)
+    with storage_errors(sr, vdi):
+        state = await storage_for(context, sr).vdi_resize(sr.uuid, vdi.uuid, size)
+    with db.transaction() as tx:
+        disks.update(tx, db, vdi, state)
+
+
+async def update(context: Context, vdi: str) -> None:
+    db = context.db
+    disk = db.get("VDI", vdi)
+    disks.assert_managed(disk)
+    sr = _sr_of(db, disk)
+    with storage_errors(sr, disk):
+        state = await storage_for(context, sr).vdi_stat(sr.uuid, disk.uuid)
+    with db.transaction() as tx:
+        disks.update(tx, db, disk, state)
+        tx.update(vdi, name_label=state["name"], name_description=state["description"])
+
+
+async def revert(context: Context, snapshot: str) -> None:
+    db = context.db
+    kept = db.get("VDI", snapshot)
+    disk = db.get("VDI", kept.snapshot_of)
+    sr = _sr_of(db, kept)
+    with storage_errors(sr, disk):
+        state = await storage_for(context, sr).vdi_revert(sr.uuid, kept.uuid, disk.uuid)
+    with db.transaction() as tx:
+        disks.update(tx, db, disk, state)
+
+
+async def introduce(
+    context: Context,
+    uuid: str,
+    name_label: str,
+    name_description: str,
+    SR: str,
+    type: str,
+    sharable: bool,
+    read_only: bool,
+    other_config: frozenmap,
+    location: str,
+    xenstore_data: frozenmap,
+    sm_config: frozenmap,
+    managed: bool,
+    virtual_size: int,
+    physical_utilisation: int,
+    metadata_of_pool: str,
+    is_a_snapshot: bool,
+    snapshot_time: datetime,
+    snapshot_of: str,
+) -> str:
+    db = context.db
+    sr = db.get("SR", SR)
+    if uuid and not _UUID.fullmatch(uuid):
+        raise XenAPIError("UUID_INVALID", "VDI", uuid)
+    if any(db.get("VDI", ref).location == location for ref in sr.VDIs):
+        raise XenAPIError("LOCATION_NOT_UNIQUE", SR, location)
+    parent = db.table("VDI").find(snapshot_of)
+    found = VdiState(
+        vdi=uuid.lower() or context.ids.uuid(),
+        location=location,
+        name=name_label,
+        description=name_description,
+        type=type,
+        virtual_size=virtual_size,
+        physical_utilisation=physical_utilisation,
+        read_only=read_only,
+        is_a_snapshot=is_a_snapshot,
+        snapshot_of="" if parent is None else parent.uuid,
+        sm_config=dict(sm_config),
+    )
+    with storage_errors(sr):
+        state = await storage_for(context, sr).vdi_introduce(sr.uuid, found)
+    fields = {
+        "name_label": name_label,
+        "name_description": name_description,
+        "SR": SR,
+        "type": type,
+        "sharable": sharable,
+        "read_only": read_only,
+        "other_config": other_config,
+        "xenstore_data": xenstore_data,
+        "managed": managed,
+        "metadata_of_pool": metadata_of_pool,
+        "is_a_snapshot": is_a_snapshot,
+        "snapshot_time": snapshot_time if is_a_snapshot else EPOCH,
+        "snapshot_of": snapshot_of,
+    }
+    with db.transaction() as tx:
+        return disks.record(tx, db, state, **fields)
+
+
+async def set_name_label(context: Context, self: str, value: str) -> None:
+    await _rename(context, self, name_label=value)
+
+
+async def set_name_description(context: Context, self: str, value: str) -> None:
+    await _rename(context, self, name_description=value)
+
+
+async def _rename(context: Context, ref: str, **change: str) -> None:
+    db = context.db
+    vdi = db.get("VDI", ref)
+    sr = _sr_of(db, vdi)
+    names = {"name_label": vdi.name_label, "name_description": vdi.name_description, **change}
+    with storage_errors(sr, vdi):
+        storage = storage_for(context, sr)
+        await storage.vdi_set_name(sr.uuid, vdi.uuid, names["name_label"], names["name_description"])
+    with db.transaction() as tx:
+        tx.update(ref, **change)
+
+
+def set_on_boot(context: Context, self: str, value: str) -> None:
+    with context.db.transaction() as tx:
+        tx.update(context.db.get("VDI", self), on_boot=value)
+        allowed.refresh(tx, context.db, context.db.get("VDI", self))
+
+
+def set_allow_caching(context: Context, self: str, value: bool) -> None:
+    db = context.db
+    vdi = db.get("VDI", self)
+    if any(db.get("VBD", ref).currently_attached for ref in vdi.VBDs):
+        raise XenAPIError("VDI_IN_USE", self)
+    with db.transaction() as tx:
+        tx.update(vdi, allow_caching=value)
