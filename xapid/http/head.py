@@ -1,0 +1,108 @@
+"""Request heads: the request line and the headers, read as the reference server reads them.
+
+Header names are case-insensitive, lines without a colon are passed over, every version but 1.0 counts as 1.1. Arguments
+come from the query, cookies from either of the two spellings that clients use (``a=b; c=d`` and ``a=b&c=d``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Final
+from urllib.parse import unquote, unquote_plus
+
+import attrs
+
+END = re.compile(rb"\r?\n\r?\n")
+_REQUEST_LINE = re.compile(r"([!-~]+) +([!-~\x80-\U0010ffff]+) +HTTP/(\d)\.(\d)[ \t]*")
+_DIGITS = re.compile(r"[0-9]{1,18}")
+_ORIGIN: Final = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+
+class BadHead(Exception):
+    """What came is no request."""
+
+
+@attrs.define(slots=False, eq=False)
+class Head:
+    """The head of one request."""
+
+    method: str
+    target: str
+    version: str
+    """``HTTP/1.0`` or ``HTTP/1.1``: the version to answer in."""
+    headers: Mapping[str, str]
+    """Under lower-case names. Of a header that comes twice, the first counts."""
+    keep_alive: bool
+    length: int | None
+    """Of the body; None if the client does not say."""
+    length_is_bad: bool
+    """The client says something that is no length, or says two."""
+
+    @property
+    def is_chunked(self) -> bool:
+        """Whether the body is announced in an encoding, none of which is supported."""
+        return "transfer-encoding" in self.headers
+
+    @cached_property
+    def path(self) -> str:
+        return unquote(self.target.partition("?")[0])
+
+    @cached_property
+    def query(self) -> Mapping[str, str]:
+        """Arguments of the query; of one given twice, the first counts."""
+        return _pairs(self.target.partition("?")[2].partition("#")[0].split("&"))
+
+    @cached_property
+    def cookies(self) -> Mapping[str, str]:
+        return _pairs(re.split(r"[;&]\s*", self.headers.get("cookie", "")))
+
+    def argument(self, name: str) -> str | None:
+        """What a cookie or else the query says."""
+        found = self.cookies.get(name)
+        return self.query.get(name) if found is None else found
+
+
+def _pairs(parts: list[str]) -> dict[str, str]:
+    result: dict[str, str] = {}
+    for part in parts:
+        name, equals, value = part.partition("=")
+        if equals:
+            result.setdefault(unquote_plus(name.strip()), unquote_plus(value.strip()))
+    return result
+
+
+def parse(block: bytes) -> Head:
+    """The head in ``block``, which ends before the empty line; :class:`BadHead` if the first line is no request line."""
+    try:
+        text = block.decode()
+    except UnicodeDecodeError:
+        text = block.decode("latin-1")
+    first, *lines = text.split("\n")
+    match = _REQUEST_LINE.fullmatch(first.rstrip("\r"))
+    if match is None:
+        raise BadHead("the request line is none")
+    method, target, major, minor = match.groups()
+    headers: dict[str, str] = {}
+    lengths = set()
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if colon:
+            name, value = name.strip().lower(), value.strip()
+            headers.setdefault(name, value)
+            if name == "content-length":
+                lengths.add(value)
+    length = None
+    length_is_bad = len(lengths) > 1
+    if lengths and not length_is_bad:
+        (said,) = lengths
+        if _DIGITS.fullmatch(said):
+            length = int(said)
+        else:
+            length_is_bad = True
+    is_old = major == "1" and minor == "0"
+    connection = headers.get("connection", "").lower()
+    keep_alive = connection == "keep-alive" if is_old else connection != "close"
+    version = "HTTP/1.0" if is_old else "HTTP/1.1"
+    return Head(method, _ORIGIN.sub("", target, count=1) or "/", version, headers, keep_alive, length, length_is_bad)

@@ -1,0 +1,83 @@
+"""What the request path needs of a transport beyond reading and writing, for TLS, plain TCP and Unix sockets alike.
+
+TLS is Twisted's over pyOpenSSL. All that knows so is here and in :mod:`xapid.http.tls`, so that a faster transport can
+take its place.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from typing import Any, Protocol
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from twisted.internet import interfaces
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+
+
+class Link(Protocol):
+    """What the request path does with a transport: the interface that another one has to offer."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def registerProducer(self, producer: interfaces.IPushProducer, streaming: bool) -> None: ...
+
+    def unregisterProducer(self) -> None: ...
+
+    def pauseProducing(self) -> None: ...
+
+    def resumeProducing(self) -> None: ...
+
+    def loseConnection(self) -> None: ...
+
+    def abortConnection(self) -> None: ...
+
+
+def is_tls(transport: Any) -> bool:
+    """Whether it encrypts."""
+    return isinstance(transport, TLSMemoryBIOProtocol)
+
+
+def is_unix(transport: Any) -> bool:
+    """Whether it is a Unix socket."""
+    return interfaces.IUNIXTransport.providedBy(transport)
+
+
+def peer(transport: Any) -> tuple[str, bool]:
+    """The client's IP address, and whether it is root or our own user on a Unix socket."""
+    if is_unix(transport):
+        return "", _user(transport) in (0, os.getuid())
+    return getattr(transport.getPeer(), "host", ""), False
+
+
+def _user(transport: Any) -> int | None:
+    """Who is at the other end of a Unix socket, as the kernel says it."""
+    try:
+        told = transport.getHandle().getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    except OSError:
+        return None
+    _, user, _ = struct.unpack("3i", told)
+    return int(user)
+
+
+def end_writing(transport: Any) -> None:
+    """Says that nothing follows, but goes on reading: close_notify over TLS, else a FIN."""
+    if is_tls(transport):
+        transport.loseConnection()
+    else:
+        transport.loseWriteConnection()
+
+
+def protocol_name(transport: Any) -> bytes | None:
+    """What was agreed on with ALPN."""
+    name: bytes | None = transport.negotiatedProtocol if is_tls(transport) else None
+    return name
+
+
+def peer_fingerprint(transport: Any) -> str | None:
+    """SHA-256 of the certificate that the client proved to own in this very handshake, as lower-case hex."""
+    if not is_tls(transport):
+        return None
+    found = transport.getPeerCertificate()
+    return None if found is None else found.to_cryptography().fingerprint(SHA256()).hex()

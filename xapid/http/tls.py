@@ -1,0 +1,102 @@
+"""How the server speaks TLS: one policy for versions, suites and their order, groups, resumption and certificates.
+
+TLS 1.2 and nothing else, since the clients of the XenAPI pin it. The suites are few and fixed, the server's order counts,
+and OpenSSL chooses the group among its defaults (the genuine ``xe`` offers P-384 only, others P-256 only). Sessions are
+resumed by ticket or from memory. Whatever server name a client sends is passed over.
+
+Members of the pool use the same port: a client that offers the protocol ``xapid-agent/1`` (ALPN) must present a
+certificate that the pool has pinned. It is asked for in the handshake, and its absence ends it; since a resumed session
+presents none, the connection's owner has to look at it once more (``link.peer_fingerprint``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from OpenSSL import SSL
+from OpenSSL.crypto import X509
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IProtocolFactory, IReactorTime
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+from xapid.http.certificate import Certificate
+
+AGENT_PROTOCOL: Final = b"xapid-agent/1"
+HTTP_PROTOCOL: Final = b"http/1.1"
+
+SUITES: Final = (
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-SHA384",
+    "AES256-SHA256",
+    "AES128-SHA256",
+)
+"""In the order of preference; the last three for old clients."""
+_SESSION_SECONDS: Final = 7200
+_SESSION_ID: Final = b"xapid"
+_AGENT_SESSION_ID: Final = b"xapid-agent"
+
+
+class _Factory(TLSMemoryBIOFactory):
+    """Writes each answer at once: the request path hands over whole answers, which need not be gathered first."""
+
+    protocol = TLSMemoryBIOProtocol
+    noisy = False
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class TlsPolicy:
+    """The server's side of TLS, with its certificate, which may be replaced while it runs."""
+
+    def __init__(self, certificate: Certificate, is_pinned: Callable[[str], bool] | None = None) -> None:
+        """``is_pinned`` knows the pool's certificates by SHA-256 (lower-case hex); without it there are no agents."""
+        self._is_pinned = is_pinned
+        self.use(certificate)
+
+    def use(self, certificate: Certificate) -> None:
+        """From now on, new connections get ``certificate``."""
+        self.certificate = certificate
+        self._agents = None if self._is_pinned is None else _context(certificate, _AGENT_SESSION_ID)
+        if self._agents is not None:
+            self._agents.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+            self._agents.set_options(SSL.OP_NO_TICKET)
+        self._context = _context(certificate, _SESSION_ID)
+        self._context.set_alpn_select_callback(self._select)
+
+    def wrap(self, factory: IProtocolFactory, clock: IReactorTime) -> IProtocolFactory:
+        """A factory whose connections speak TLS, and inside it what ``factory`` makes."""
+        return _Factory(self, False, factory, clock)
+
+    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        return SSL.Connection(self._context, None)
+
+    def _select(self, connection: SSL.Connection, offered: list[bytes]) -> Any:
+        if AGENT_PROTOCOL in offered and self._agents is not None:
+            connection.set_context(self._agents)
+            connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
+            return AGENT_PROTOCOL
+        return HTTP_PROTOCOL if HTTP_PROTOCOL in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+
+    def _verify(self, connection: SSL.Connection, certificate: X509, error: int, depth: int, accepted: int) -> bool:
+        """A pinned certificate is good as it is, whoever vouches for it and whatever date it bears."""
+        assert self._is_pinned is not None
+        return depth > 0 or self._is_pinned(certificate.to_cryptography().fingerprint(SHA256()).hex())
+
+
+def _context(certificate: Certificate, session_id: bytes) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_max_proto_version(SSL.TLS1_2_VERSION)
+    context.set_cipher_list(":".join(SUITES).encode())
+    context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    context.set_session_cache_mode(SSL.SESS_CACHE_SERVER)
+    context.set_session_id(session_id)
+    context.set_timeout(_SESSION_SECONDS)
+    context.use_privatekey(certificate.key)
+    context.use_certificate(certificate.leaf)
+    for each in certificate.chain:
+        context.add_extra_chain_cert(each)
+    context.check_privatekey()
+    return context
