@@ -89,6 +89,7 @@ class DomainState(TypedDict):
     text_port: int
     """-1: there is no text console."""
     cpu_flags: dict[str, str]
+    """``vendor`` and ``features`` of the processor that the guest sees; empty: what the host has."""
     devices: dict[str, str]
     """Names inside the guest of its disks and interfaces, by uuid of VBD and VIF."""
 

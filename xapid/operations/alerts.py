@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
-from xapid.database import Database, Transaction
+from xapid.database import Database, Row, Transaction
 from xapid.datamodel.alerts import ALERTS
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.context import Context
@@ -17,19 +18,23 @@ CLASSES: Final = {"Host": "host", "Pool": "pool"}
 
 def add_alert(context: Context, name: str, priority: int, cls: str, obj_uuid: str, body: str) -> str:
     """A message about the object with that uuid. Errors: UUID_INVALID[cls, uuid]."""
-    db = context.db
-    if db.table(CLASSES.get(cls, cls)).find_uuid(obj_uuid) is None:
+    if context.db.table(CLASSES.get(cls, cls)).find_uuid(obj_uuid) is None:
         raise XenAPIError("UUID_INVALID", cls, obj_uuid)
+    return _add(context.db, context.now(), name, priority, cls, obj_uuid, body)
+
+
+def raise_alert(db: Database, now: datetime, name: str, about: Row, body: str = "") -> str:
+    """A message that the system itself raises about an object, at the priority that such alerts have."""
+    cls = next((word for word, own in CLASSES.items() if own == about.class_name), about.class_name)
+    return _add(db, now, name, ALERTS[name].priority, cls, about.uuid, body)
+
+
+def _add(db: Database, now: datetime, name: str, priority: int, cls: str, obj_uuid: str, body: str) -> str:
     with db.transaction() as tx:
-        ref = tx.create("message", name=name, priority=priority, obj_uuid=obj_uuid, timestamp=context.now(), body=body)
+        ref = tx.create("message", name=name, priority=priority, obj_uuid=obj_uuid, timestamp=now, body=body)
         tx.update(ref, cls=cls)
         _prune(tx, db)
     return ref
-
-
-def raise_alert(context: Context, name: str, cls: str, obj_uuid: str, body: str) -> str:
-    """A message that the system itself raises, at the priority that such alerts have."""
-    return add_alert(context, name, ALERTS[name].priority, cls, obj_uuid, body)
 
 
 def _prune(tx: Transaction, db: Database) -> None:

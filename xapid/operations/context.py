@@ -6,6 +6,7 @@ that no operation imports dispatch, the pool or the daemon.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -35,8 +36,8 @@ class Task(Protocol):
     def check_cancelled(self) -> None:
         """Errors: TASK_CANCELLED, when somebody asked for it."""
 
-    def cancellable(self) -> AbstractContextManager[None]:
-        """A section in which clients see that the task can be cancelled."""
+    def cancellable(self, interrupt: Callable[[], None] | None = None) -> AbstractContextManager[None]:
+        """A section in which clients see that the task can be cancelled, and ``interrupt`` is called when it is."""
 
 
 class Context(Protocol):

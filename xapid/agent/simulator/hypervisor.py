@@ -323,7 +323,7 @@ class SimulatedHypervisor:
             domain_type=config["domain_type"],
             vnc_port=port if emulated else -1,
             text_port=-1 if emulated else port,
-            cpu_flags={"vendor": self._machine.cpu_vendor, "features": self._machine.cpu_features},
+            cpu_flags={},
             devices=names | {nic["vif"]: nic["device"] for nic in config["nics"]},
         )
 

@@ -1,0 +1,67 @@
+"""Moving a running VM to another host of the pool: ``VM.pool_migrate``, and what hosts tell the coordinator about it."""
+
+from __future__ import annotations
+
+from xapid.database import Row
+from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.types import NULL_REF, frozenmap
+from xapid.operations.agent_errors import translated
+from xapid.operations.alerts import raise_alert
+from xapid.operations.context import Context
+from xapid.operations.domain_config import vm_config
+from xapid.operations.power_state import set_live
+from xapid.operations.vm_stop import interruptible
+from xapid.placement.checks import Question, assert_can_boot_here
+from xapid.placement.choice import reserve
+
+
+async def pool_migrate(context: Context, vm: str, host: str, options: frozenmap) -> None:
+    row = context.db.get("VM", vm)
+    target = context.db.get("host", host)
+    question = Question(
+        db=context.db, vm=row, host=target, memory=host != row.resident_on, cpu_features=options.get("force") != "true"
+    )
+    assert_can_boot_here(question)
+    await _move(context, row, host, options)
+    raise_alert(
+        context.db, context.now(), "VM_MIGRATED", row, f"VM '{row.name_label}' was migrated to host '{target.name_label}'."
+    )
+
+
+async def restart_device_models(context: Context, self: str) -> None:
+    vm = context.db.get("VM", self)
+    if vm.power_state != "Running":
+        raise XenAPIError("VM_BAD_POWER_STATE", self, "Running", vm.power_state)
+    await _move(context, vm, vm.resident_on, frozenmap())
+    with context.db.transaction() as tx:
+        tx.update(self, pending_guidances=tuple(g for g in vm.pending_guidances if g != "restart_device_model"))
+
+
+def atomic_set_resident_on(context: Context, vm: str, host: str) -> None:
+    context.db.get("host", host)
+    with context.db.transaction() as tx:
+        tx.update(context.db.get("VM", vm), resident_on=host, scheduled_to_be_resident_on=NULL_REF)
+
+
+async def _move(context: Context, vm: Row, host: str, options: frozenmap) -> None:
+    """Take a domain from its host to another (or round to the same one). On failure it stays where it was."""
+    db, source = context.db, context.agent(vm.resident_on)
+    destination = context.agent(host)
+    if host != vm.resident_on:
+        reserve(db, vm, host)
+    try:
+        with translated(db, vm.ref):
+            config = vm_config(db, vm)
+            ticket = await destination.hypervisor.expect(config)
+            try:
+                handover = await interruptible(context, source.hypervisor.migrate(vm.uuid, ticket, dict(options)))
+            except BaseException:
+                await destination.hypervisor.forget_expected(ticket)
+                raise
+            state = await destination.hypervisor.receive(config, ticket, handover)
+    except BaseException:
+        if vm.ref in db.table("VM"):
+            with db.transaction() as tx:
+                tx.update(vm.ref, scheduled_to_be_resident_on=NULL_REF)
+        raise
+    set_live(db, vm, host, state, context.now())

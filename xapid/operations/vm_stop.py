@@ -1,0 +1,170 @@
+"""How VMs lose their domain, stop and go on: shutdown, reboot, pause, and setting the power state back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Final, TypeVar
+
+from twisted.internet.defer import CancelledError, ensureDeferred
+from twisted.internet.task import deferLater
+
+from xapid.agent.values import AgentFailure, How
+from xapid.database import Row
+from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.types import NULL_REF
+from xapid.operations.agent_errors import translated
+from xapid.operations.alerts import raise_alert
+from xapid.operations.context import Context
+from xapid.operations.domain_config import vm_config
+from xapid.operations.power_state import forget_guest, set_halted, set_live, set_running_flag
+from xapid.operations.vm_start import boot, discard_image
+from xapid.placement.checks import is_live
+
+T = TypeVar("T")
+
+PATIENCE: Final = 1200.0
+"""Seconds that a guest has to shut down."""
+_CUT_SHORT_BY_SHUTDOWN: Final = (
+    "clean_shutdown", "clean_reboot", "hard_reboot", "pool_migrate", "call_plugin", "shutdown", "suspend",
+)  # fmt: skip
+_CUT_SHORT_BY_REBOOT: Final = ("clean_shutdown", "clean_reboot", "pool_migrate", "call_plugin", "suspend")
+
+
+async def pause(context: Context, vm: str) -> None:
+    row = context.db.get("VM", vm)
+    with translated(context.db, vm):
+        await context.agent().hypervisor.pause(row.uuid)
+    set_running_flag(context.db, row, "Paused")
+    raise_alert(context.db, context.now(), "VM_PAUSED", row, f"VM '{row.name_label}' was paused.")
+
+
+async def unpause(context: Context, vm: str) -> None:
+    row = context.db.get("VM", vm)
+    with translated(context.db, vm):
+        await context.agent().hypervisor.unpause(row.uuid)
+    set_running_flag(context.db, row, "Running")
+    raise_alert(context.db, context.now(), "VM_UNPAUSED", row, f"VM '{row.name_label}' goes on.")
+
+
+async def clean_shutdown(context: Context, vm: str) -> None:
+    row = context.db.get("VM", vm)
+    _run_no_more(context, row)
+    await _shut_down(context, row, "clean", PATIENCE)
+    if row.shutdown_delay > 0:
+        await deferLater(context.clock, row.shutdown_delay)
+
+
+async def hard_shutdown(context: Context, vm: str) -> None:
+    row = context.db.get("VM", vm)
+    _cut_short(context, row, _CUT_SHORT_BY_SHUTDOWN)
+    await force_off(context, row)
+
+
+async def shutdown(context: Context, vm: str) -> None:
+    row = context.db.get("VM", vm)
+    _run_no_more(context, row)
+    if row.power_state == "Running":
+        try:
+            await _shut_down(context, row, "clean", float(row.shutdown_delay) if row.shutdown_delay > 0 else PATIENCE)
+            return
+        except XenAPIError as error:
+            if error.code == "TASK_CANCELLED":
+                raise
+    await force_off(context, context.db.get("VM", vm))
+
+
+async def clean_reboot(context: Context, vm: str) -> None:
+    await _reboot(context, context.db.get("VM", vm), "clean")
+
+
+async def hard_reboot(context: Context, vm: str) -> None:
+    row = context.db.get("VM", vm)
+    _cut_short(context, row, _CUT_SHORT_BY_REBOOT)
+    if row.resident_on == NULL_REF:
+        await boot(context, row, context.host, False)
+    else:
+        await _reboot(context, row, "hard")
+
+
+async def power_state_reset(context: Context, vm: str) -> None:
+    row = context.db.get("VM", vm)
+    if row.is_control_domain:
+        raise XenAPIError("CANNOT_RESET_CONTROL_DOMAIN", vm)
+    host = context.db.table("host").find(row.resident_on)
+    if host is not None and is_live(context.db, host):
+        domains = await context.agent(host.ref).hypervisor.list_domains()
+        if any(domain["vm"] == row.uuid for domain in domains):
+            raise XenAPIError("DOMAIN_EXISTS", vm, str(row.domid))
+    set_halted(context.db, row)
+
+
+async def force_off(context: Context, vm: Row) -> None:
+    """Switch a VM off, whatever state it is in; a suspended one loses its memory."""
+    db = context.db
+    if vm.resident_on != NULL_REF:
+        _run_no_more(context, vm)
+        await _shut_down(context, vm, "hard", PATIENCE)
+        return
+    image = vm.suspend_VDI
+    with db.transaction() as tx:
+        tx.update(vm.ref, suspend_VDI=NULL_REF)
+        set_halted(db, vm)
+    await discard_image(context, image)
+
+
+async def _shut_down(context: Context, vm: Row, how: How, timeout: float) -> None:
+    db = context.db
+    with translated(db, vm.ref):
+        await interruptible(context, context.agent(vm.resident_on).hypervisor.shutdown(vm.uuid, how, timeout))
+    if vm.ref not in db.table("VM"):
+        return
+    set_halted(db, vm)
+    raise_alert(db, context.now(), "VM_SHUTDOWN", vm, f"VM '{vm.name_label}' was shut down.")
+
+
+async def _reboot(context: Context, vm: Row, how: How) -> None:
+    db = context.db
+    host = vm.resident_on
+    forget_guest(db, vm)
+    try:
+        with translated(db, vm.ref):
+            config = vm_config(db, vm)
+            state = await interruptible(context, context.agent(host).hypervisor.reboot(config, how, PATIENCE))
+    except XenAPIError as error:
+        if isinstance(error.__cause__, AgentFailure) and error.__cause__.reason in ("boot_failed", "not_enough_memory"):
+            set_halted(db, vm)
+        raise
+    set_live(db, vm, host, state, context.now())
+    raise_alert(db, context.now(), "VM_REBOOTED", vm, f"VM '{vm.name_label}' was rebooted.")
+
+
+async def interruptible(context: Context, work: Awaitable[T]) -> T:
+    """Wait for what an agent does, unless the task is cancelled. Errors: TASK_CANCELLED."""
+    waiting = ensureDeferred(_awaited(work))
+    with context.task.cancellable(waiting.cancel):
+        try:
+            result = await waiting
+        except CancelledError:
+            context.task.check_cancelled()
+            raise
+        context.task.check_cancelled()
+        return result
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work
+
+
+def _run_no_more(context: Context, vm: Row) -> None:
+    """Whoever stops a VM does not want it started again because a host failed."""
+    with context.db.transaction() as tx:
+        tx.update(vm.ref, ha_always_run=False)
+
+
+def _cut_short(context: Context, vm: Row, operations: tuple[str, ...]) -> None:
+    """Cancel what else goes on with a VM and would only wait for what is about to end."""
+    for task, operation in vm.current_operations.items():
+        if operation in operations and task != context.task.ref:
+            running = context.services.tasks.find(task)
+            if running is not None:
+                running.cancel()

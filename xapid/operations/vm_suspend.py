@@ -1,0 +1,89 @@
+"""Putting a running VM's memory on disk: ``VM.suspend``. Taking it up again is in :mod:`xapid.operations.vm_start`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xapid.database import Database, Row
+from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.types import NULL_REF, frozenmap
+from xapid.operations.agent_errors import translated
+from xapid.operations.alerts import raise_alert
+from xapid.operations.constructor import constructor_record
+from xapid.operations.context import Context
+from xapid.operations.domain_config import image_config
+from xapid.operations.power_state import set_suspended
+from xapid.operations.vm_start import discard_image
+from xapid.operations.vm_stop import PATIENCE, interruptible
+from xapid.placement.checks import reaches
+
+MIB = 1 << 20
+
+
+async def suspend(context: Context, vm: str) -> None:
+    row = context.db.get("VM", vm)
+    await put_to_sleep(context, row)
+    raise_alert(context.db, context.now(), "VM_SUSPENDED", row, f"VM '{row.name_label}' was suspended.")
+
+
+async def put_to_sleep(context: Context, vm: Row) -> None:
+    """Save a VM's memory and let its domain go. On failure it runs on, and there is no image."""
+    db, host = context.db, vm.resident_on
+    sr = suspend_sr(db, vm)
+    with db.transaction() as tx:
+        tx.update(vm.ref, ha_always_run=False)
+    image = await _make_image(context, vm, sr)
+    with db.transaction() as tx:
+        tx.update(vm.ref, suspend_VDI=image)
+    try:
+        with translated(db, vm.ref, "suspend"):
+            config = image_config(db, db.get("VDI", image))
+            await interruptible(context, context.agent(host).hypervisor.suspend(vm.uuid, config, PATIENCE))
+    except BaseException:
+        if vm.ref in db.table("VM"):
+            with db.transaction() as tx:
+                tx.update(vm.ref, suspend_VDI=NULL_REF)
+        await discard_image(context, image)
+        raise
+    set_suspended(db, vm)
+
+
+def suspend_sr(db: Database, vm: Row) -> str:
+    """Where a VM's suspend image goes: the first of the VM's own choice, the pool's and the host's that its host reaches.
+
+    Errors: VM_NO_SUSPEND_SR.
+    """
+    for sr in _candidates(db, vm):
+        if sr in db.table("SR") and reaches(db, vm.resident_on, sr):
+            return sr
+    raise XenAPIError("VM_NO_SUSPEND_SR", vm.ref)
+
+
+def _candidates(db: Database, vm: Row) -> Iterator[str]:
+    yield vm.suspend_SR
+    for pool in db.table("pool"):
+        yield pool.suspend_image_SR
+    host = db.table("host").find(vm.resident_on)
+    if host is not None:
+        yield host.suspend_image_sr
+
+
+async def _make_image(context: Context, vm: Row, sr: str) -> str:
+    size = int(vm.memory_static_max * 1.2 * 1.05) + 100 * MIB
+    record = constructor_record(
+        context.db,
+        "VDI",
+        name_label="Suspend image",
+        name_description="The memory of a suspended VM",
+        SR=sr,
+        virtual_size=size,
+        type="suspend",
+        sm_config=frozenmap(),
+    )
+    try:
+        image: str = await context.call("VDI.create", record)
+    except XenAPIError as error:
+        if error.code in ("SR_BACKEND_FAILURE_44", "SR_FULL"):
+            raise XenAPIError("SR_SUSPEND_SPACE_INSUFFICIENT", sr) from error
+        raise
+    return image
