@@ -39,7 +39,7 @@ coverage: $(VENV)/.installed
 	$(BIN)/xapid coverage
 
 certs: $(VENV)/.installed
-	$(BIN)/python -m xapid.http.certificate certs $(ARGS)
+	$(BIN)/xapid certs certs $(ARGS)
 
 docs: coverage
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from click.testing import CliRunner
 
@@ -24,7 +26,7 @@ def public() -> dict[str, Setting]:
 def test_help_names_the_commands(run):
     result = run("--help")
     assert result.exit_code == 0
-    assert all(f"  {command} " in result.output for command in ("serve", "check", "coverage"))
+    assert all(f"  {command} " in result.output for command in ("serve", "check", "coverage", "certs"))
 
 
 def test_version(run):
@@ -95,3 +97,17 @@ def test_coverage_page_is_checked_against_a_file(run, tmp_path):
     assert run("coverage", "--check", str(file)).exit_code == 0
     file.write_text(file.read_text() + "edited")
     assert run("coverage", "--check", str(file)).exit_code == 1
+
+
+def test_certs_keeps_the_authority_and_makes_a_server_that_it_vouches_for(run, tmp_path, tool):
+    openssl = tool("openssl")
+    assert run("certs", str(tmp_path)).exit_code == 0
+    authority = (tmp_path / "ca.pem").read_bytes()
+    assert run("certs", str(tmp_path), "--name", "xapid.example", "--name", "10.0.0.5").exit_code == 0
+    assert (tmp_path / "ca.pem").read_bytes() == authority
+    assert b"PRIVATE" not in authority
+    for secret in ("ca.key", "server.pem"):
+        assert (tmp_path / secret).stat().st_mode & 0o777 == 0o600
+    for name in (["-verify_hostname", "xapid.example"], ["-verify_ip", "10.0.0.5"]):
+        command = [openssl, "verify", "-CAfile", str(tmp_path / "ca.pem"), *name, str(tmp_path / "server.pem")]
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 0

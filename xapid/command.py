@@ -1,4 +1,5 @@
-"""The command ``xapid``: ``serve`` starts a daemon, ``check`` looks at its settings, ``coverage`` counts what it answers.
+"""The command ``xapid``: ``serve`` starts a daemon, ``check`` looks at its settings, ``coverage`` counts what it answers,
+``certs`` makes certificates for development.
 
 Options of ``serve`` and ``check`` follow from the fields of :class:`xapid.config.Config`. Exit status: 0 when all went
 well, 1 when something is not as it should be, 2 for a setting or an option that cannot be.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +137,28 @@ def coverage(refused: bool, page: bool, write: Path | None, check: Path | None) 
         click.echo(pages.page(counts), nl=False)
     else:
         click.echo(pages.summary(counts))
+
+
+@main.command(short_help="Make certificates for development.")
+@click.option(
+    "--name", "names", multiple=True, metavar="NAME", help="A host name or an address of the server; may be repeated."
+)
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+def certs(names: tuple[str, ...], directory: Path) -> None:
+    """Makes a certificate authority in DIRECTORY, unless it has one, and a server certificate that it vouches for.
+
+    Import ca.pem into clients, and start the daemon with --certificate server.pem. Both hold for ten years.
+    """
+    from xapid.http.certificate import Certificate, authority, issued
+
+    now = datetime.now(UTC)
+    directory.mkdir(parents=True, exist_ok=True)
+    key, public, server = directory / "ca.key", directory / "ca.pem", directory / "server.pem"
+    if not key.exists():
+        authority("xapid development CA", now).save(key)
+    ca = Certificate.load(key)
+    public.write_bytes(ca.certificate_pem)
+    made = issued(ca, names or ("localhost", "127.0.0.1", "::1"), now)
+    made.save(server)
+    click.echo(f"{public}: import this into clients; SHA-256 {ca.fingerprint}")
+    click.echo(f"{server}: for --certificate; SHA-256 {made.fingerprint}")
