@@ -7,7 +7,7 @@ and the connection ends, unless :attr:`Exchange.keep_alive` says otherwise.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred
@@ -169,3 +169,7 @@ class Exchange:
         if reader is not None:
             self._connection.expect(False)
             reader.callback(None)
+
+
+Serve = Callable[[Exchange], Awaitable[None]]
+"""Serves one request."""

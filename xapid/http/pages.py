@@ -58,6 +58,9 @@ def page(
         f"<body><h1>{title}</h1><p>{_SAID.get(status, '')}</p>{information}</body></html>"
     ).encode("utf-8", "replace")
     fixed = (
-        ("content-length", str(len(body))), ("content-type", "text/html"), ("connection", "close"), ("cache-control", NO_CACHE),
+        ("content-length", str(len(body))),
+        ("content-type", "text/html"),
+        ("connection", "close"),
+        ("cache-control", NO_CACHE),
     )
     return head(version, status, (*fixed, *headers)) + (body if with_body else b"")

@@ -11,7 +11,7 @@ and dropped for a while, so that it gets to see the answer.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import chain
 from typing import TYPE_CHECKING, Final, cast
 
@@ -207,9 +207,7 @@ class HttpProtocol(Protocol):
             return
         self._advancing = True
         try:
-            while self._writable and (
-                (self._state == _HEAD and self._read_head()) or (self._state == _SKIP and self._skip())
-            ):
+            while self._writable and ((self._state == _HEAD and self._read_head()) or (self._state == _SKIP and self._skip())):
                 pass
         finally:
             self._advancing = False
@@ -322,18 +320,33 @@ class HttpProtocol(Protocol):
             self._refuse(head, 500, str(error))
             return
         self._state, self.deadline = _BUSY, math.inf
-        run(self._answer_call(head, call, codec))
-
-    async def _answer_call(self, head: Head, call: Call, codec: Codec) -> None:
         try:
-            answer = await self._server.dispatcher.dispatch(call, codec, self._origin)
-        except Exception:
-            self.log.failure("{name} failed in the server", name=call.name)
+            answer = self._server.dispatcher.dispatch(call, codec, self._origin)
+        except Exception as error:
+            self._failed(head, call, error)
+        else:
+            if isinstance(answer, list):
+                self._answer(head, codec.content_type, answer)
+            else:
+                run(self._answer_later(head, call, codec, answer))
+
+    async def _answer_later(self, head: Head, call: Call, codec: Codec, awaitable: Awaitable[Answer]) -> None:
+        try:
+            answer = await awaitable
+        except Exception as error:
+            self._failed(head, call, error)
+        else:
             if self._state == _BUSY:
-                self._refuse(head, 500, "the server failed; its log says more")
-            return
+                self._answer(head, codec.content_type, answer)
+
+    def _failed(self, head: Head, call: Call, error: Exception) -> None:
+        if isinstance(error, Malformed):
+            more = str(error)
+        else:
+            more = "the server failed; its log says more"
+            self.log.failure("{name} failed in the server", name=call.name)
         if self._state == _BUSY:
-            self._answer(head, codec.content_type, answer)
+            self._refuse(head, 500, more)
 
     def _answer(self, head: Head, content_type: bytes, answer: Answer) -> None:
         size = sum(map(len, answer))

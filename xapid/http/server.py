@@ -9,27 +9,24 @@ is served while the host is told to use HTTPS only, and the web interface's file
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import attrs
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory
 
-from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.http_actions import HttpAction
 from xapid.http import link, pages
-from xapid.http.credentials import Authenticator, Credentials, UnknownScheme, credentials
-from xapid.http.exchange import Exchange
+from xapid.http.credentials import Authenticator
+from xapid.http.exchange import Exchange, Serve
+from xapid.http.gate import Gate
 from xapid.http.head import Head
 from xapid.http.protocol import Decode, HttpProtocol
 from xapid.http.routes import Routes
 from xapid.http.tls import AGENT_PROTOCOL
 from xapid.wire import jsonrpc, xmlrpc
 from xapid.wire.call import Dispatcher
-
-Serve = Callable[[Exchange], Awaitable[None]]
-"""Serves one request."""
 
 _CALLS: Final[Mapping[str, Decode]] = {
     "post_root": xmlrpc.decode,
@@ -93,9 +90,12 @@ class HttpServer(ServerFactory):
         self.limits = limits or Limits()
         self.heads: dict[bytes, Head] = {}
         self.stopping = False
-        self._authenticator = authenticator
+        self._gate = Gate(authenticator)
         self._actions: Mapping[str, Serve] = {
-            "post_root_options": options, "post_json_options": options, "post_jsonrpc_options": options, **(actions or {}),
+            "post_root_options": options,
+            "post_json_options": options,
+            "post_jsonrpc_options": options,
+            **(actions or {}),
         }
         self._agents = agents
         self._routes = routes or Routes()
@@ -190,10 +190,15 @@ class HttpServer(ServerFactory):
     def _redirect_to_https(self, exchange: Exchange) -> None:
         name = _PORT.sub("", exchange.head.headers["host"])
         port = "" if self._https_port == 443 else f":{self._https_port}"
-        exchange.start(301, [
-            ("content-length", "0"), ("connection", "close"), ("cache-control", pages.NO_CACHE),
-            ("location", f"https://{name}{port}{exchange.head.target}"),
-        ])
+        exchange.start(
+            301,
+            [
+                ("content-length", "0"),
+                ("connection", "close"),
+                ("cache-control", pages.NO_CACHE),
+                ("location", f"https://{name}{port}{exchange.head.target}"),
+            ],
+        )
 
     async def _serve_open(self, exchange: Exchange, action: HttpAction) -> None:
         serve = self._actions.get(action.name)
@@ -203,44 +208,11 @@ class HttpServer(ServerFactory):
             await serve(exchange)
 
     async def _serve_guarded(self, exchange: Exchange, action: HttpAction) -> None:
-        if await self.admit(exchange, action):
+        if await self._gate.admit(exchange, action):
             try:
                 await self._serve_open(exchange, action)
             finally:
-                await self._authenticator.close(exchange.session)
-
-    async def admit(self, exchange: Exchange, action: HttpAction, realm: str | None = None) -> bool:
-        """Checks the caller's credentials and role. If they will do, ``exchange.session`` is set, which must be closed."""
-        head, task = exchange.head, exchange.head.argument("task_id")
-        try:
-            offered = credentials(head, exchange.origin)
-        except UnknownScheme as error:
-            exchange.refuse(500, f"there is no authorization scheme {error}")
-            return False
-        session = await self._open(offered, exchange)
-        if session is None:
-            if task is not None:
-                self._authenticator.fail_task(task, XenAPIError.relayed("SESSION_AUTHENTICATION_FAILED"))
-            exchange.refuse(401, headers=[("WWW-Authenticate", f'Basic realm="{realm or action.name}"')])
-            return False
-        try:
-            self._authenticator.check(session, action)
-        except XenAPIError as error:
-            await self._authenticator.close(session)
-            if task is not None:
-                self._authenticator.fail_task(task, error)
-            exchange.refuse(403, " ".join(error.description))
-            return False
-        exchange.session = session
-        return True
-
-    async def _open(self, offered: Credentials, exchange: Exchange) -> Any:
-        if not offered:
-            return None
-        try:
-            return await self._authenticator.open(offered, exchange.origin)
-        except XenAPIError:
-            return None
+                await self._gate.release(exchange)
 
 
 async def options(exchange: Exchange) -> None:
@@ -249,11 +221,14 @@ async def options(exchange: Exchange) -> None:
     asked = head.headers.get("access-control-request-headers")
     allowed = "X-Requested-With" if asked is None else f"{asked}, X-Requested-With"
     exchange.keep_alive = head.keep_alive
-    exchange.start(200, [
-        ("content-length", "0"),
-        ("connection", "keep-alive" if head.keep_alive else "close"),
-        ("cache-control", pages.NO_CACHE),
-        ("Access-Control-Allow-Origin", "*"),
-        ("Access-Control-Allow-Headers", allowed),
-        ("Access-Control-Allow-Methods", "PUT"),
-    ])
+    exchange.start(
+        200,
+        [
+            ("content-length", "0"),
+            ("connection", "keep-alive" if head.keep_alive else "close"),
+            ("cache-control", pages.NO_CACHE),
+            ("Access-Control-Allow-Origin", "*"),
+            ("Access-Control-Allow-Headers", allowed),
+            ("Access-Control-Allow-Methods", "PUT"),
+        ],
+    )

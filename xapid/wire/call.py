@@ -110,5 +110,9 @@ class Codec(Protocol):
 class Dispatcher(Protocol):
     """Carries out calls."""
 
-    def dispatch(self, call: Call, codec: Codec, origin: Origin) -> Awaitable[Answer]:
-        """Never fails for what a client did: errors are answers. What it raises is a fault of ours (status 500)."""
+    def dispatch(self, call: Call, codec: Codec, origin: Origin) -> Answer | Awaitable[Answer]:
+        """The answer, at once or later. What a client does wrong is an answer too.
+
+        Raises :class:`Malformed` for the few calls that are refused like bodies that are none (status 500); anything else
+        that it raises is a fault of ours (status 500, and logged).
+        """

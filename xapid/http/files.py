@@ -1,0 +1,80 @@
+"""``GET /`` and every GET that nothing else answers: the files of a web interface, from a directory, or a page of ours.
+
+Only files below the directory are served, whatever a path or a symbolic link says; a directory stands for its
+``index.html``; what is not there is a 404 page. Without a directory there is one page, which says what this server is.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import stat
+from pathlib import Path
+from typing import IO, Final
+
+from xapid.http import pages
+from xapid.http.exchange import Exchange
+
+_CHUNK: Final = 256 * 1024
+_INDEX: Final = (
+    b'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>xapid</title></head><body><h1>xapid</h1>'
+    b"<p>This is a XenAPI server. Calls go to <code>POST /</code> as XML-RPC or to <code>POST /jsonrpc</code> as JSON-RPC; "
+    b"log in with <code>session.login_with_password</code>.</p></body></html>"
+)
+
+
+class WebRoot:
+    """Serves the files below ``directory``, or the built-in page."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = None if directory is None else directory.resolve()
+
+    async def serve(self, exchange: Exchange) -> None:
+        """Serves ``GET`` of any path."""
+        path = exchange.head.path
+        if self._directory is None:
+            if path in ("/", "/index.html"):
+                _answer(exchange, "text/html", len(_INDEX))
+                exchange.write(_INDEX)
+            else:
+                exchange.refuse(404)
+            return
+        file = self._open(self._directory, path)
+        if file is None:
+            exchange.refuse(404)
+            return
+        with file:
+            _answer(exchange, _type_of(file.name), os.fstat(file.fileno()).st_size)
+            while chunk := file.read(_CHUNK):
+                exchange.write(chunk)
+                await exchange.drained()
+
+    @staticmethod
+    def _open(root: Path, path: str) -> IO[bytes] | None:
+        try:
+            found = (root / path.lstrip("/")).resolve()
+            if found.is_dir():
+                found = (found / "index.html").resolve()
+            if not found.is_relative_to(root) or not stat.S_ISREG(found.stat().st_mode):
+                return None
+            return found.open("rb")
+        except (OSError, ValueError):
+            return None
+
+
+def _answer(exchange: Exchange, content_type: str, size: int) -> None:
+    head = exchange.head
+    exchange.keep_alive = head.keep_alive
+    exchange.start(
+        200,
+        [
+            ("content-length", str(size)),
+            ("connection", "keep-alive" if head.keep_alive else "close"),
+            ("cache-control", pages.NO_CACHE),
+            ("content-type", content_type),
+        ],
+    )
+
+
+def _type_of(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"

@@ -1,0 +1,60 @@
+"""Lets requests to an HTTP action pass, or answers them 401 or 403 and fails the task that they named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.http_actions import HttpAction
+from xapid.http.credentials import Authenticator, Credentials, UnknownScheme, credentials
+from xapid.http.exchange import Exchange
+
+
+@attrs.frozen
+class Gate:
+    """Stands before the actions that not everybody may use."""
+
+    _authenticator: Authenticator
+
+    async def admit(self, exchange: Exchange, action: HttpAction, realm: str | None = None) -> bool:
+        """Whether the caller may use ``action``; if not, the request has been answered.
+
+        If so, ``exchange.session`` is set, and the exchange has to be released.
+        """
+        head, task = exchange.head, exchange.head.argument("task_id")
+        try:
+            offered = credentials(head, exchange.origin)
+        except UnknownScheme as error:
+            exchange.refuse(500, f"there is no authorization scheme {error}")
+            return False
+        session = await self._open(offered, exchange)
+        if session is None:
+            if task is not None:
+                self._authenticator.fail_task(task, XenAPIError.relayed("SESSION_AUTHENTICATION_FAILED"))
+            exchange.refuse(401, headers=[("WWW-Authenticate", f'Basic realm="{realm or action.name}"')])
+            return False
+        try:
+            self._authenticator.check(session, action)
+        except XenAPIError as error:
+            await self._authenticator.close(session)
+            if task is not None:
+                self._authenticator.fail_task(task, error)
+            exchange.refuse(403, " ".join(error.description))
+            return False
+        exchange.session = session
+        return True
+
+    async def _open(self, offered: Credentials, exchange: Exchange) -> Any:
+        if not offered:
+            return None
+        try:
+            return await self._authenticator.open(offered, exchange.origin)
+        except XenAPIError:
+            return None
+
+    async def release(self, exchange: Exchange) -> None:
+        """The exchange is over for its session."""
+        session, exchange.session = exchange.session, None
+        await self._authenticator.close(session)
