@@ -232,6 +232,14 @@ def test_a_borrowed_task_moves_but_is_left_to_its_owner(tasks, db):
     assert tasks.find(owner.ref) is owner
 
 
+def test_nobody_ends_a_call_by_naming_its_task(tasks, db):
+    call = tasks.for_async(START, Caller(), HOST)
+    tasks.attach(call.ref).fail(("SESSION_AUTHENTICATION_FAILED",))
+    assert db.get("task", call.ref).status == "pending"
+    call.succeed_text("")
+    assert db.get("task", call.ref).status == "success"
+
+
 def test_nothing_attaches_to_a_task_that_is_not_there(tasks):
     with pytest.raises(XenAPIError, match="HANDLE_INVALID"):
         tasks.attach("OpaqueRef:stale")

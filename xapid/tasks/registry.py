@@ -108,7 +108,8 @@ class Tasks:
     def attach(self, ref: str, *, complete: bool = True) -> RunningTask:
         """Work under a task that exists: an upload with ``task_id``, or a call that another host forwarded.
 
-        ``complete`` says whether the end of the work ends the task. Errors: HANDLE_INVALID.
+        ``complete`` says whether the end of the work ends the task; that of other work which goes on never does, so nobody
+        can end a call by naming its task. Errors: HANDLE_INVALID.
         """
         row = self._table.get(ref)
         origin = Origin(
@@ -120,7 +121,7 @@ class Tasks:
             subtask_of=row.subtask_of,
         )
         running = self._running.get(ref)
-        task = RunningTask(self, origin, Row.KEPT if complete else Row.BORROWED, ref, running)
+        task = RunningTask(self, origin, Row.KEPT if complete and running is None else Row.BORROWED, ref, running)
         return task if running is not None else self._run(task)
 
     def create(self, label: str, description: str, caller: Caller, host: str) -> str:
