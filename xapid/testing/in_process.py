@@ -7,7 +7,6 @@ done. What needs another process (plugins) or HTTP (consoles, imports) needs a d
 
 from __future__ import annotations
 
-import ipaddress
 import xmlrpc.client
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,14 +17,13 @@ import attrs
 import XenAPI
 from twisted.internet import defer
 
-from xapid.assembly import Pool, assemble
+from xapid.assembly import Nowhere, Pool, assemble
 from xapid.config import Config
 from xapid.database.journal import Loaded, NoJournal
 from xapid.datamodel.catalogue import Catalogue
 from xapid.datamodel.types import Type
-from xapid.http.blobs import BlobStore
+from xapid.http.blobs import MemoryBlobs
 from xapid.ids import Ids
-from xapid.inventory.presets import preset
 from xapid.testing.conformity import check
 from xapid.testing.processes import PASSWORD
 from xapid.testing.virtual_time import VirtualClock
@@ -35,7 +33,6 @@ from xapid.wire.events import EventBatch
 
 T = TypeVar("T")
 
-FIRST_ADDRESS: Final = ipaddress.ip_address("10.11.0.1")
 SEED: Final = 1
 
 
@@ -178,16 +175,8 @@ def _pristine(settings: Config) -> _Pristine:
 
 
 def _assemble(settings: Config, clock: VirtualClock, journal: NoJournal, seed: int) -> Pool:
-    hosts = preset(settings.preset, **settings.counters).hosts
-    return assemble(
-        settings,
-        clock,
-        Ids(seed, repeatable_secrets=True),
-        run=_at_once,
-        blobs=BlobStore(),
-        addresses=[str(FIRST_ADDRESS + n) for n in range(hosts)],
-        journal=journal,
-    )
+    ids = Ids(seed, repeatable_secrets=True)
+    return clock.wait_for(assemble(settings, clock, ids, run=_at_once, blobs=MemoryBlobs(), site=Nowhere(), journal=journal))
 
 
 def _seed(settings: Config) -> int:
