@@ -83,6 +83,16 @@ def test_no_line_holds_a_secret(audit, root, name, args):
     assert SECRET not in "\n".join(audit.lines())
 
 
+def test_a_login_says_who_wanted_to_come_in(audit, sessions):
+    refused = XenAPIError("SESSION_AUTHENTICATION_FAILED", "eve", "no")
+    call(audit, sessions.anonymous, "session.login_with_password", "eve", SECRET, "1.1", "", error=refused)
+    (line,) = audit.lines()
+    assert line.endswith(
+        "('NONE' 'nobody' '' '192.0.2.9' 'ALLOWED' 'SESSION_AUTHENTICATION_FAILED' 'API' "
+        "'session.login_with_password' (('uname' 'eve')))"
+    )
+
+
 def test_no_line_holds_a_session(audit, root, sessions):
     other = sessions.open(ROOT, HOST)
     call(audit, root, "session.set_other_config", other.ref, frozenmap())

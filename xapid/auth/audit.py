@@ -2,7 +2,7 @@
 
 Serves ``/audit_log`` and ``pool.audit_log_append``. A line says when, who, from where, whether it was allowed, how it
 ended, and what it was done to. It never holds a secret: of the arguments it shows references, numbers, booleans, words
-of closed sets and names, and of messages that are declared secret nothing at all.
+of closed sets and names, and of messages that are declared secret only the name of the user who wants to come in.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ log = Logger()
 
 NAMES: Final = frozenset({"label", "name", "name_label", "new_name", "subject_name", "subject_identifier", "uuid", "key"})
 """Text parameters that are shown; any other text could be a secret."""
+USER: Final = "uname"
 LONGEST_VALUE: Final = 200
 LINES_IN_MEMORY: Final = 10_000
 FILE_SIZE: Final = 4 * 1024 * 1024
@@ -173,9 +174,10 @@ class AuditLog:
 
     def _subjects(self, entry: Entry, args: Sequence[Any]) -> str:
         message = entry.message
+        given = zip(message.params, args, strict=False)
         if message.secret:
-            return ""
-        shown = (self._shown(param, value) for param, value in zip(message.params, args, strict=False))
+            return " ".join(_group(param.name, value) for param, value in given if param.name == USER)
+        shown = (self._shown(param, value) for param, value in given)
         return " ".join(part for part in shown if part)
 
     def _shown(self, param: Param, value: Any) -> str:
