@@ -1,0 +1,146 @@
+"""What a host is asked to do or to tell, with the help of its agent: plugins, figures, diagnostics (class ``host``)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from xapid.agent.values import AgentFailure
+from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.types import frozenmap
+from xapid.operations.attachments import hang_blob
+from xapid.operations.context import Context
+from xapid.operations.measures import Source, host_sources, source_named
+from xapid.placement.memory import free
+
+_CAPABILITIES = '<?xml version="1.0" ?>\n<system-status-capabilities>\n</system-status-capabilities>\n'
+
+
+async def call_plugin(context: Context, host: str, plugin: str, fn: str, args: Any) -> str:
+    try:
+        return await context.agent(host).plugins.call(plugin, fn, dict(args))
+    except AgentFailure as failure:
+        raise XenAPIError("XENAPI_PLUGIN_FAILURE", failure.reason, "", str(failure)) from failure
+
+
+def has_extension(context: Context, host: str, name: str) -> bool:
+    context.db.get("host", host)
+    return False
+
+
+def call_extension(context: Context, host: str, call: str) -> str:
+    context.db.get("host", host)
+    try:
+        name = json.loads(call)["method"]
+    except (ValueError, KeyError, TypeError):
+        raise XenAPIError("INTERNAL_ERROR", "the call is no JSON-RPC request") from None
+    raise XenAPIError("MESSAGE_METHOD_UNKNOWN", str(name))
+
+
+def dmesg(context: Context, host: str) -> str:
+    row = context.db.get("host", host)
+    version = row.software_version.get("xen", "")
+    return f"(XEN) Xen version {version} on {row.hostname}\n(XEN) {row.cpu_info.get('cpu_count', '0')} processors\n"
+
+
+def send_debug_keys(context: Context, host: str, keys: str) -> None:
+    context.db.get("host", host)
+
+
+def compute_free_memory(context: Context, host: str) -> int:
+    return max(0, free(context.db, host))
+
+
+def compute_memory_overhead(context: Context, host: str) -> int:
+    return int(context.db.get("host", host).memory_overhead)
+
+
+async def get_data_sources(context: Context, host: str) -> tuple[dict[str, Any], ...]:
+    return tuple(source.record() for source in (await _sources(context, host)).values())
+
+
+async def record_data_source(context: Context, host: str, data_source: str) -> None:
+    source_named(await _sources(context, host), data_source)
+
+
+async def query_data_source(context: Context, host: str, data_source: str) -> float:
+    return source_named(await _sources(context, host), data_source).value
+
+
+async def forget_data_source_archives(context: Context, host: str, data_source: str) -> None:
+    source_named(await _sources(context, host), data_source)
+
+
+def get_system_status_capabilities(context: Context, host: str) -> str:
+    context.db.get("host", host)
+    return _CAPABILITIES
+
+
+def get_diagnostic_timing_stats(context: Context, host: str, counts: bool) -> Any:
+    context.db.get("host", host)
+    return frozenmap()
+
+
+def get_sm_diagnostics(context: Context, host: str) -> str:
+    db = context.db
+    pbds = [db.get("PBD", ref) for ref in db.get("host", host).PBDs]
+    lines = [f"{db.get('SR', pbd.SR).uuid} {'attached' if pbd.currently_attached else 'detached'}" for pbd in pbds]
+    return "\n".join(lines)
+
+
+def get_thread_diagnostics(context: Context, host: str) -> str:
+    context.db.get("host", host)
+    return "[]"
+
+
+def get_tracked_user_agents(context: Context, self: str) -> Any:
+    context.db.get("host", self)
+    return frozenmap()
+
+
+def sync_data(context: Context, host: str) -> None:
+    context.db.get("host", host)
+
+
+def backup_rrds(context: Context, host: str, delay: float) -> None:
+    context.db.get("host", host)
+
+
+def refresh_pack_info(context: Context, host: str) -> None:
+    context.db.get("host", host)
+
+
+def apply_guest_agent_config(context: Context, host: str) -> None:
+    context.db.get("host", host)
+
+
+def rescan_drivers(context: Context, self: str) -> None:
+    context.db.get("host", self)
+
+
+def enable_binary_storage(context: Context, host: str) -> None:
+    context.db.get("host", host)
+
+
+def disable_binary_storage(context: Context, host: str) -> None:
+    context.db.get("host", host)
+
+
+def create_new_blob(context: Context, host: str, name: str, mime_type: str, public: bool) -> str:
+    return hang_blob(context, "host", host, name, mime_type, public)
+
+
+def is_in_emergency_mode(context: Context) -> bool:
+    return False
+
+
+def ha_xapi_healthcheck(context: Context) -> bool:
+    return True
+
+
+def local_assert_healthy(context: Context) -> None:
+    """A daemon that answers calls of the pool is healthy."""
+
+
+async def _sources(context: Context, host: str) -> dict[str, Source]:
+    return host_sources(await context.agent(host).metrics.sample())
