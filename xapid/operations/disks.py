@@ -5,13 +5,14 @@ Serves the messages of VDI, and whoever makes disks for VMs. Also keeps the sums
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from xapid.agent.interface import IStorage
 from xapid.agent.values import AgentFailure, VdiSpec, VdiState
 from xapid.database import Database, Row, Transaction
+from xapid.datamodel.catalogue import catalogue
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations import allowed
@@ -126,6 +127,12 @@ def account(tx: Transaction, db: Database, sr: str, virtual: int, physical: int)
     if row is not None:
         used = max(0, row.physical_utilisation + physical) if row.physical_size >= 0 else row.physical_utilisation
         tx.update(row, virtual_allocation=max(0, row.virtual_allocation + virtual), physical_utilisation=used)
+
+
+def named(message: str, params: Sequence[Any]) -> dict[str, Any]:
+    """The parameters of a message of VDI by their names, which for introducing are those of fields."""
+    declared = catalogue().messages[f"VDI.{message}"].message.params
+    return {param.name: value for param, value in zip(declared, params, strict=True)}
 
 
 @contextmanager

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any
 
 from xapid.agent.values import VdiSpec, VdiState
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
-from xapid.datamodel.types import EPOCH, NULL_REF, frozenmap
+from xapid.datamodel.types import NULL_REF
 from xapid.operations import allowed, disks
 from xapid.operations.context import Context
-from xapid.operations.disks import storage_errors, storage_for
+from xapid.operations.disks import named, storage_errors, storage_for
 from xapid.operations.vdi_records import (
     db_forget,
     db_introduce,
+    pool_introduce,
     set_cbt_enabled,
     set_is_a_snapshot,
     set_managed,
@@ -30,7 +30,8 @@ from xapid.operations.vdi_records import (
 )
 
 __all__ = [
-    "db_forget", "db_introduce", "set_cbt_enabled", "set_is_a_snapshot", "set_managed", "set_metadata_of_pool", "set_missing",
+    "db_forget", "db_introduce", "pool_introduce", "set_cbt_enabled",
+    "set_is_a_snapshot", "set_managed", "set_metadata_of_pool", "set_missing",
     "set_physical_utilisation", "set_read_only", "set_sharable", "set_snapshot_of", "set_snapshot_time", "set_virtual_size",
 ]  # fmt: skip
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -182,66 +183,33 @@ async def revert(context: Context, snapshot: str) -> None:
         disks.update(tx, db, disk, state)
 
 
-async def introduce(
-    context: Context,
-    uuid: str,
-    name_label: str,
-    name_description: str,
-    SR: str,
-    type: str,
-    sharable: bool,
-    read_only: bool,
-    other_config: frozenmap,
-    location: str,
-    xenstore_data: frozenmap,
-    sm_config: frozenmap,
-    managed: bool,
-    virtual_size: int,
-    physical_utilisation: int,
-    metadata_of_pool: str,
-    is_a_snapshot: bool,
-    snapshot_time: datetime,
-    snapshot_of: str,
-) -> str:
+async def introduce(context: Context, *params: Any) -> str:
     db = context.db
-    sr = db.get("SR", SR)
+    fields = named("introduce", params)
+    sr = db.get("SR", fields["SR"])
+    uuid, location = fields["uuid"], fields["location"]
     if uuid and not _UUID.fullmatch(uuid):
         raise XenAPIError("UUID_INVALID", "VDI", uuid)
     if any(db.get("VDI", ref).location == location for ref in sr.VDIs):
-        raise XenAPIError("LOCATION_NOT_UNIQUE", SR, location)
-    parent = db.table("VDI").find(snapshot_of)
+        raise XenAPIError("LOCATION_NOT_UNIQUE", sr.ref, location)
+    parent = db.table("VDI").find(fields["snapshot_of"])
     found = VdiState(
         vdi=uuid.lower() or context.ids.uuid(),
         location=location,
-        name=name_label,
-        description=name_description,
-        type=type,
-        virtual_size=virtual_size,
-        physical_utilisation=physical_utilisation,
-        read_only=read_only,
-        is_a_snapshot=is_a_snapshot,
+        name=fields["name_label"],
+        description=fields["name_description"],
+        type=fields["type"],
+        virtual_size=fields["virtual_size"],
+        physical_utilisation=fields["physical_utilisation"],
+        read_only=fields["read_only"],
+        is_a_snapshot=fields["is_a_snapshot"],
         snapshot_of="" if parent is None else parent.uuid,
-        sm_config=dict(sm_config),
+        sm_config=dict(fields["sm_config"]),
     )
     with storage_errors(sr):
         state = await storage_for(context, sr).vdi_introduce(sr.uuid, found)
-    fields = {
-        "name_label": name_label,
-        "name_description": name_description,
-        "SR": SR,
-        "type": type,
-        "sharable": sharable,
-        "read_only": read_only,
-        "other_config": other_config,
-        "xenstore_data": xenstore_data,
-        "managed": managed,
-        "metadata_of_pool": metadata_of_pool,
-        "is_a_snapshot": is_a_snapshot,
-        "snapshot_time": snapshot_time if is_a_snapshot else EPOCH,
-        "snapshot_of": snapshot_of,
-    }
     with db.transaction() as tx:
-        return disks.record(tx, db, state, **fields)
+        return disks.record(tx, db, state, **{**fields, "uuid": state["vdi"]})
 
 
 async def set_name_label(context: Context, self: str, value: str) -> None:

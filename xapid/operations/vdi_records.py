@@ -1,7 +1,7 @@
-"""The messages of VDI by which a storage backend keeps the records of its disks.
+"""The messages of VDI that touch nothing but the record of a disk.
 
-They are open only to sessions that the server made for a backend. This server's backends are agents, which answer instead of
-calling back, so nobody holds such a session.
+Most are for storage backends, and open only to sessions that the server made for one. This server's backends are agents, which
+answer instead of calling back, so nobody holds such a session.
 """
 
 from __future__ import annotations
@@ -9,12 +9,21 @@ from __future__ import annotations
 from typing import Any
 
 from xapid.datamodel.errors import XenAPIError
+from xapid.operations import allowed
 from xapid.operations.context import Context
+from xapid.operations.disks import named
 
 
 def _refuse(context: Context, vdi: str) -> None:
     context.db.get("VDI", vdi)
     raise XenAPIError("PERMISSION_DENIED", "Only the storage backend of the SR may do this")
+
+
+def pool_introduce(context: Context, *params: Any) -> str:
+    with context.db.transaction() as tx:
+        ref = tx.create("VDI", **named("pool_introduce", params))
+        allowed.refresh(tx, context.db, context.db.get("VDI", ref))
+    return ref
 
 
 def db_introduce(context: Context, *params: Any) -> str:

@@ -74,4 +74,4 @@ async def _one(context: Context, vm: Row, course: Course) -> None:
     await context.call(course.message, vm.ref, *course.arguments)
     delay = getattr(vm, course.delay)
     if delay > 0:
-        await deferLater(context.clock, delay, lambda: None)  # type: ignore[arg-type]
+        await deferLater(context.clock, delay, lambda: None)
