@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xapid.agent.values import AgentFailure
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
@@ -12,7 +13,7 @@ from xapid.operations.alerts import raise_alert
 from xapid.operations.constructor import constructor_record
 from xapid.operations.context import Context
 from xapid.operations.domain_config import image_config
-from xapid.operations.power_state import set_suspended
+from xapid.operations.power_state import set_halted, set_suspended
 from xapid.operations.vm_start import discard_image
 from xapid.operations.vm_stop import PATIENCE, interruptible
 from xapid.placement.checks import reaches
@@ -39,10 +40,12 @@ async def put_to_sleep(context: Context, vm: Row) -> None:
         with translated(db, vm.ref, "suspend"):
             config = image_config(db, db.get("VDI", image))
             await interruptible(context, context.agent(host).hypervisor.suspend(vm.uuid, config, PATIENCE))
-    except BaseException:
+    except BaseException as error:
         if vm.ref in db.table("VM"):
             with db.transaction() as tx:
                 tx.update(vm.ref, suspend_VDI=NULL_REF)
+                if isinstance(error.__cause__, AgentFailure) and error.__cause__.reason == "no_such_domain":
+                    set_halted(db, vm)
         await discard_image(context, image)
         raise
     set_suspended(db, vm)

@@ -58,6 +58,7 @@ class SimulatedHypervisor:
         self._observer = observer
         self._domains: dict[str, Domain] = {}
         self._expected: dict[str, int] = {}
+        self._asleep: set[str] = set()
         self._last_domid = 0
 
     @property
@@ -132,12 +133,13 @@ class SimulatedHypervisor:
         return await self.start(vm, False)
 
     async def suspend(self, vm: str, image: DiskConfig, timeout: float) -> None:
-        if vm not in self._domains:
+        if vm in self._asleep:
             return
-        domain = self._domains[vm]
+        domain = self._domain(vm)
         if not domain.paused:
             await self._obedience(domain, "suspend", self._durations.save, timeout)
         self._remove(vm)
+        self._asleep.add(vm)
 
     async def resume(self, vm: VmConfig, image: DiskConfig, paused: bool) -> DomainState:
         if vm["uuid"] in self._domains:
@@ -240,6 +242,7 @@ class SimulatedHypervisor:
     def _add(self, vm: VmConfig, memory: int, paused: bool, agent: float) -> Domain:
         domain = Domain(vm, self._next_domid(), self._clock.seconds(), memory, vm["vcpus"], paused)
         self._domains[vm["uuid"]] = domain
+        self._asleep.discard(vm["uuid"])
         self._expect_report(domain, domain.guest.seconds("agent", agent) if agent else 0.0)
         idea = domain.guest.own_idea
         if idea is not None:

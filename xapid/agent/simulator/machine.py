@@ -33,7 +33,8 @@ class Machine:
     bios_strings: dict[str, str] = attrs.field(
         factory=lambda: {
             "bios-vendor": "xapid", "bios-version": "1.0", "system-manufacturer": "xapid",
-            "system-product-name": "Simulated host", "system-version": "1", "system-serial-number": "0", "oem-1": "Xen", "hp-rombios": "",
+            "system-product-name": "Simulated host", "system-version": "1",
+            "system-serial-number": "0", "oem-1": "Xen", "hp-rombios": "",
         }
     )  # fmt: skip
 

@@ -1,0 +1,91 @@
+"""What can be asked about a VM, and asked of its guest: places to run, operations, devices, plugins."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from xapid.database import Row
+from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.types import EMPTY_MAP, NULL_REF, frozenmap
+from xapid.operations import allowed, attachments
+from xapid.operations.agent_errors import translated
+from xapid.operations.context import Context
+from xapid.operations.devices import allowed_vbd_devices, allowed_vif_devices
+from xapid.placement import checks, choice
+
+_GUEST_PLUGIN: Final = "guest-agent-operation"
+_GUEST_FUNCTIONS: Final = ("request-rdp-on", "request-rdp-off")
+
+
+def get_possible_hosts(context: Context, vm: str) -> tuple[str, ...]:
+    return choice.possible_hosts(context.db, context.db.get("VM", vm))
+
+
+def assert_can_boot_here(context: Context, self: str, host: str) -> None:
+    vm, row = context.db.get("VM", self), context.db.get("host", host)
+    checks.assert_can_boot_here(checks.Question(db=context.db, vm=vm, host=row))
+
+
+def assert_agile(context: Context, self: str) -> None:
+    choice.assert_agile(context.db, context.db.get("VM", self))
+
+
+def assert_operation_valid(context: Context, self: str, op: str) -> None:
+    allowed.check(context.db, context.db.get("VM", self), op)
+
+
+def update_allowed_operations(context: Context, self: str) -> None:
+    vm = context.db.get("VM", self)
+    with context.db.transaction() as tx:
+        allowed.refresh(tx, context.db, vm)
+
+
+def get_boot_record(context: Context, self: str) -> Row:
+    return context.db.get("VM", self)
+
+
+def get_allowed_VBD_devices(context: Context, vm: str) -> tuple[str, ...]:
+    return allowed_vbd_devices(context.db, context.db.get("VM", vm))
+
+
+def get_allowed_VIF_devices(context: Context, vm: str) -> tuple[str, ...]:
+    return allowed_vif_devices(context.db, context.db.get("VM", vm))
+
+
+def retrieve_wlb_recommendations(context: Context, vm: str) -> frozenmap:
+    """There is never a workload balancing server."""
+    context.db.get("VM", vm)
+    raise XenAPIError("WLB_NOT_INITIALIZED")
+
+
+def create_new_blob(context: Context, vm: str, name: str, mime_type: str, public: bool) -> str:
+    return attachments.hang_blob(context, "VM", vm, name, mime_type, public)
+
+
+def query_services(context: Context, self: str) -> frozenmap:
+    """System domains of ours offer nothing."""
+    context.db.get("VM", self)
+    return EMPTY_MAP
+
+
+async def call_plugin(context: Context, vm: str, plugin: str, fn: str, args: frozenmap) -> str:
+    row = context.db.get("VM", vm)
+    if plugin != _GUEST_PLUGIN:
+        raise XenAPIError("XENAPI_MISSING_PLUGIN", plugin)
+    if fn not in _GUEST_FUNCTIONS:
+        raise XenAPIError("FEATURE_RESTRICTED")
+    with translated(context.db, vm):
+        return await context.agent().hypervisor.call_guest(row.uuid, fn, dict(args))
+
+
+async def call_host_plugin(context: Context, vm: str, plugin: str, fn: str, args: frozenmap) -> str:
+    row = context.db.get("VM", vm)
+    if row.resident_on == NULL_REF:
+        raise XenAPIError("VM_BAD_POWER_STATE", vm, "running", row.power_state.lower())
+    with translated(context.db, vm):
+        return await context.agent(row.resident_on).plugins.call(plugin, fn, {**args, "vm_uuid": row.uuid})
+
+
+def hard_reboot_internal(context: Context, vm: str) -> None:
+    """A step between hosts of the reference, which nobody needs to take here."""
+    raise XenAPIError("INTERNAL_ERROR", "VM.hard_reboot_internal is not for clients")
