@@ -41,19 +41,22 @@ class Endpoint:
     def name(self) -> str:
         return self.entry.name
 
-    def arguments(self, params: list[Loose]) -> list[Any]:
-        """Typed arguments from what came after the session. Errors: MESSAGE_PARAMETER_COUNT_MISMATCH, and for types."""
+    def arguments(self, spelled: str, params: list[Loose]) -> list[Any]:
+        """Typed arguments from what came after the session; ``spelled`` is the name that the client used.
+
+        Errors: MESSAGE_PARAMETER_COUNT_MISMATCH, and those of the types.
+        """
         given, accepted = len(params), len(self.decoders)
         if given != accepted and (given < self.required or self.required == accepted):
-            raise XenAPIError(MISMATCH, self.name, str(self.required), str(given))
+            raise XenAPIError(MISMATCH, spelled, str(self.required), str(given))
         args = [decode(value) for decode, value in zip(self.decoders, params, strict=False)]
         if given < accepted:
             args += self.defaults[given - accepted :]
         return args
 
-    def arguments_missing_session(self) -> list[Any]:
+    def arguments_missing_session(self, spelled: str) -> list[Any]:
         """A call without even a session. Errors: MESSAGE_PARAMETER_COUNT_MISMATCH, always."""
-        raise XenAPIError(MISMATCH, self.name, str(self.required), "-1")
+        raise XenAPIError(MISMATCH, spelled, str(self.required), "-1")
 
 
 def endpoints(api: Catalogue, db: Database, bound: Mapping[str, Bound]) -> dict[str, Endpoint]:

@@ -41,7 +41,7 @@ from xapid.ids import Ids
 from xapid.operations.binding import Bound
 from xapid.operations.services import Services
 from xapid.tasks.running import RunningTask
-from xapid.wire.call import Answer, Call, Codec, Loose, Origin
+from xapid.wire.call import Answer, Call, Codec, Loose, Malformed, Origin
 
 log = Logger()
 
@@ -74,18 +74,22 @@ class Dispatcher:
                 answer = self._system(call, codec)
                 if answer is not None:
                     return answer
-            endpoint, in_background = self._resolve(call, origin)
-            session, args = self._prepare(endpoint, call.params, origin)
+            endpoint, spelled, in_background = self._resolve(call, origin)
+            session, args = self._prepare(endpoint, spelled, call.params, origin)
             if in_background:
+                if not endpoint.entry.message.asynchronous:
+                    raise XenAPIError.relayed("Fault", f"No async mode for this operation (rpc: {call.name})")
                 return codec.success(TASK, self._start(endpoint, session, args, origin))
             if endpoint.kind == "read":
                 self._services.rbac.check(session, endpoint.entry, args)
                 return codec.success(endpoint.result, endpoint.run(*args))
+            task = self._task(endpoint, session, origin)
         except XenAPIError as refusal:
             return codec.failure(refusal.description)
+        except Malformed:
+            raise
         except Exception as fault:
             return codec.failure(_fault(call.name, fault).description)
-        task = self._task(endpoint, session, origin)
         working = defer.ensureDeferred(self._answer(endpoint, session, args, task, codec, origin))
         if not working.called:
             task.publish()
@@ -96,33 +100,30 @@ class Dispatcher:
     def _system(self, call: Call, codec: Codec) -> Answer | None:
         if call.name == "system.listMethods" and not call.params:
             return codec.bare(LISTED, self._listed)
-        if call.name.startswith("system.isAlive:") and call.params and isinstance(call.params[0], str):
-            return codec.success(String, call.params[0])
+        if call.name.startswith("system.isAlive:"):
+            raise Malformed("system.isAlive is for the reference server's own front end")
         return None
 
-    def _resolve(self, call: Call, origin: Origin) -> tuple[Endpoint, bool]:
+    def _resolve(self, call: Call, origin: Origin) -> tuple[Endpoint, str, bool]:
+        """The endpoint, its name as the client spells it, and whether it is to run in the background."""
         for prefix in (ASYNC, INTERNAL_ASYNC):
             if call.name.startswith(prefix):
                 name = call.name.removeprefix(prefix)
-                endpoint = self._endpoints.get(name) or self._unknown(name, call.params, origin)
-                if not endpoint.entry.message.asynchronous:
-                    text = f"No async mode for this operation (rpc: {call.name})"
-                    raise XenAPIError.relayed("Fault", text)
-                return endpoint, True
-        return self._by_name.get(call.name) or self._unknown(call.name, call.params, origin), False
+                return self._by_name.get(name) or self._unknown(name, call.params, origin), name, True
+        return self._by_name.get(call.name) or self._unknown(call.name, call.params, origin), call.name, False
 
     def _unknown(self, name: str, params: list[Loose], origin: Origin) -> Endpoint:
         if params and not name.startswith("unknown-message-"):
             self._session(params[0], origin)
         raise XenAPIError("MESSAGE_METHOD_UNKNOWN", name)
 
-    def _prepare(self, endpoint: Endpoint, params: list[Loose], origin: Origin) -> tuple[Session, list[Any]]:
+    def _prepare(self, endpoint: Endpoint, spelled: str, params: list[Loose], origin: Origin) -> tuple[Session, list[Any]]:
         services = self._services
         if not endpoint.entry.message.session:
-            args = endpoint.arguments(params)
+            args = endpoint.arguments(spelled, params)
             services.role.admit_login(endpoint.name, origin.host)
             return (services.sessions.local_superuser if origin.is_unix else services.sessions.anonymous), args
-        args = endpoint.arguments(params[1:]) if params else endpoint.arguments_missing_session()
+        args = endpoint.arguments(spelled, params[1:]) if params else endpoint.arguments_missing_session(spelled)
         session = self._session(params[0], origin)
         services.sessions.refuse_outsiders(session, endpoint.entry)
         if endpoint.kind == "removed":

@@ -8,6 +8,7 @@ import attrs
 
 if TYPE_CHECKING:
     from xapid.agent.interface import IHostAgent
+    from xapid.auth.logins import Logins
     from xapid.auth.passwords import Passwords
     from xapid.auth.rbac import Rbac
     from xapid.auth.sessions import Sessions
@@ -56,6 +57,7 @@ class Services:
     api: Catalogue
     sessions: Sessions
     passwords: Passwords
+    logins: Logins
     rbac: Rbac
     tasks: Tasks
     events: EventLog

@@ -1,0 +1,244 @@
+"""The rooms put together, short of the sockets: a pool that answers calls in this process.
+
+:mod:`xapid.daemon` adds listeners and signals; tests use it as it is, on a clock of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from xapid.agent.simulator.durations import PROFILES
+from xapid.agent.simulator.host import SimulatedHost
+from xapid.agent.simulator.machine import Machine, Surroundings
+from xapid.agent.values import PifState
+from xapid.auth import roles
+from xapid.auth.audit import AuditLog, FileStore, MemoryStore
+from xapid.auth.initial_password import InitialPassword
+from xapid.auth.logins import Logins
+from xapid.auth.passwords import Passwords, Run
+from xapid.auth.rbac import Rbac
+from xapid.auth.sessions import Sessions
+from xapid.config import Config, ConfigError
+from xapid.database import Database, Row
+from xapid.database.event_log import EventLog
+from xapid.database.event_queue import EventQueue
+from xapid.database.journal import Journal
+from xapid.datamodel.catalogue import catalogue
+from xapid.datamodel.errors import XenAPIError
+from xapid.dispatch.pipeline import Dispatcher
+from xapid.http.blobs import BlobStore
+from xapid.ids import Ids
+from xapid.inventory.build import HostCertificate
+from xapid.inventory.populate import addresses_from, populate
+from xapid.inventory.presets import preset
+from xapid.operations import adoption
+from xapid.operations.binding import bind
+from xapid.operations.reports import Reports
+from xapid.operations.services import Services
+from xapid.pool.agents import HostAgents
+from xapid.pool.role import Role
+from xapid.pool.secrets import PoolSecrets
+from xapid.tasks.registry import Tasks
+from xapid.wire import xmlrpc
+
+log = Logger()
+
+
+class Site(Protocol):
+    """Where the hosts of this process answer."""
+
+    def open(self, hosts: int) -> Sequence[str]:
+        """Take an address for each of so many hosts, the coordinator's first."""
+
+    @property
+    def port(self) -> int:
+        """At which they all answer; known once :meth:`open` was called."""
+
+    @property
+    def certificate(self) -> HostCertificate | None:
+        """What they present; known once :meth:`open` was called."""
+
+
+@attrs.frozen
+class Nowhere:
+    """A site without sockets: addresses that nobody listens on."""
+
+    port: int = 443
+    certificate: HostCertificate | None = None
+
+    def open(self, hosts: int) -> Sequence[str]:
+        """Successive loopback addresses."""
+        return addresses_from("127.0.0.1", hosts)
+
+
+@attrs.define(kw_only=True)
+class Pool:
+    """A pool in this process."""
+
+    config: Config
+    clock: IReactorTime
+    ids: Ids
+    db: Database
+    services: Services
+    dispatcher: Dispatcher
+    surroundings: Surroundings
+    made_up_password: str | None
+    """Root's password, if it was made up just now: the only time that it is known."""
+
+    def start(self) -> None:
+        """Begin what happens by itself: sessions and tasks are collected, directory users revalidated."""
+        self.services.sessions.start()
+        self.services.tasks.start()
+        self.services.logins.start()
+
+    def stop(self) -> None:
+        """End what happens by itself."""
+        self.services.sessions.stop()
+        self.services.tasks.stop()
+        self.services.logins.stop()
+
+    def hosts(self) -> list[Row]:
+        """The hosts that answer from this process, the coordinator first."""
+        coordinator = self.services.role.coordinator
+        return sorted(self.db.table("host").rows(), key=lambda row: row.ref != coordinator)
+
+
+async def assemble(
+    config: Config,
+    clock: IReactorTime,
+    ids: Ids,
+    *,
+    run: Run,
+    blobs: BlobStore,
+    site: Site,
+    journal: Journal | None = None,
+) -> Pool:
+    """Load the pool that the journal kept, or make the one that ``config`` asks for, and give its hosts agents.
+
+    ``site`` is where the hosts will answer; hosts that were kept move there. ``run`` is where passwords are hashed.
+    """
+    api = catalogue()
+    db = Database(api, ids, journal)
+    roles.install(db)
+    events = EventLog(db)
+    kept = db.load()
+    now = datetime.fromtimestamp(int(clock.seconds()), UTC)
+    if kept:
+        _move(db, site)
+    else:
+        counts = preset(config.preset, **config.counters)
+        addresses = site.open(counts.hosts)
+        populate(db, counts, addresses, now, ids, port=site.port, certificate=site.certificate)
+    secrets = PoolSecrets(db)
+    secrets.ensure(ids)
+    sessions = Sessions(db, ids, clock)
+    passwords = Passwords(db, run)
+    rbac = Rbac(api, db)
+    role = Role(db)
+    agents = HostAgents(db)
+    state = config.state_directory
+    audit = AuditLog(db, clock, MemoryStore() if state is None else FileStore(state / "audit.log"))
+    services = Services(
+        api=api,
+        sessions=sessions,
+        passwords=passwords,
+        logins=Logins(db, sessions, passwords, rbac, clock, secrets),
+        rbac=rbac,
+        tasks=Tasks(db, ids, clock, xmlrpc.value_text),
+        events=events,
+        event_queue=EventQueue(events, clock.seconds),
+        agents=agents,
+        role=role,
+        blobs=blobs,
+        audit=audit,
+    )
+    surroundings = Surroundings()
+    observer = Reports(db, clock, services)
+    for row in db.table("host").rows():
+        agent = simulated_host(db, row, clock, observer, surroundings, config.duration_profile)
+        agents.add(row.ref, agent)
+        await adoption.take_up(db, agent, row.ref)
+    adoption.recompute(db)
+    dispatcher = Dispatcher(db, services, bind(api), config, clock, ids)
+    return Pool(
+        config=config,
+        clock=clock,
+        ids=ids,
+        db=db,
+        services=services,
+        dispatcher=dispatcher,
+        surroundings=surroundings,
+        made_up_password=_initialise_password(passwords, config),
+    )
+
+
+def _move(db: Database, site: Site) -> None:
+    """The hosts answer at the addresses of ``site`` now: their records, and the consoles on them, are to say so."""
+    coordinator = {str(pool.master) for pool in db.table("pool").rows()}
+    hosts = sorted(db.table("host").rows(), key=lambda row: row.ref not in coordinator)
+    with db.transaction() as tx:
+        for host, address in zip(hosts, site.open(len(hosts)), strict=True):
+            if host.address != address:
+                tx.update(host, address=address)
+                for console in db.table("console").rows():
+                    vm = db.table("VM").find(console.VM)
+                    if vm is not None and vm.resident_on == host.ref:
+                        tx.update(console, location=console.location.replace(f"//{host.address}", f"//{address}", 1))
+
+
+def _initialise_password(passwords: Passwords, config: Config) -> str | None:
+    """Give root a password if there is none, or the one that ``config`` has. One that was made up stands in a file.
+
+    Returns it in that case. Raises ConfigError for a password that cannot be one.
+    """
+    try:
+        made_up = passwords.initialise(config.root_password)
+    except XenAPIError as refusal:
+        raise ConfigError(f"root password: {refusal.params[0]}") from refusal
+    if config.state_directory is not None:
+        file = InitialPassword(config.state_directory / "initial-password")
+        if made_up is not None:
+            file.write(made_up)
+        elif config.root_password is not None:
+            file.forget()
+        passwords.observers.append(file.forget)
+    return made_up
+
+
+def simulated_host(
+    db: Database, row: Row, clock: IReactorTime, observer: Reports, surroundings: Surroundings, profile: str
+) -> SimulatedHost:
+    """An agent that simulates the host of ``row``, with the hardware that its record shows."""
+    metrics = db.get("host_metrics", row.metrics)
+    machine = Machine(
+        hostname=row.hostname,
+        memory_total=metrics.memory_total,
+        memory_overhead=row.memory_overhead,
+        cpus=int(row.cpu_info.get("cpu_count", "1")),
+        sockets=int(row.cpu_info.get("socket_count", "1")),
+        boot_time=clock.seconds(),
+        pifs=tuple(_physical(db, db.get("PIF", ref)) for ref in row.PIFs if db.get("PIF", ref).physical),
+        software_version=dict(row.software_version),
+    )
+    return SimulatedHost(row.uuid, clock, observer, machine, surroundings, PROFILES[profile])
+
+
+def _physical(db: Database, pif: Row) -> PifState:
+    metrics = db.table("PIF_metrics").find(pif.metrics)
+    return PifState(
+        device=pif.device,
+        mac=pif.MAC,
+        mtu=pif.MTU,
+        carrier=metrics is None or metrics.carrier,
+        speed=1000 if metrics is None else metrics.speed,
+        duplex=True,
+        vendor="" if metrics is None else metrics.vendor_name,
+        model="" if metrics is None else metrics.device_name,
+        pci_bus_path="" if metrics is None else metrics.pci_bus_path,
+    )

@@ -1,0 +1,225 @@
+"""The composition root: a pool, its listeners, and its life from the first line to SIGTERM."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from cryptography.hazmat.primitives import hashes
+from twisted.internet import defer
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+
+from xapid import logs, sd_notify
+from xapid.assembly import Pool, assemble
+from xapid.auth.passwords import HashingThreads
+from xapid.config import Config, ConfigError
+from xapid.database import Row
+from xapid.database.journal import JournalError, SQLiteJournal
+from xapid.dispatch.http_credentials import HttpAuthenticator
+from xapid.http.blob_actions import BlobActions
+from xapid.http.blobs import BlobStore, DirectoryBlobStore
+from xapid.http.certificate import Certificate
+from xapid.http.exchange import Serve
+from xapid.http.files import WebRoot
+from xapid.http.server import HttpServer, Limits
+from xapid.http.tls import TlsPolicy
+from xapid.ids import Ids
+from xapid.inventory.build import HostCertificate
+from xapid.listening import Sockets, adopt, bind
+from xapid.state import StateDirectory, certificate
+
+log = Logger()
+
+JOURNAL_FAILED: Final = 74
+"""Exit status when what was acknowledged could no longer be kept (EX_IOERR)."""
+
+
+class Daemon:
+    """A running server. ``start`` brings it up, ``stop`` takes it down; ``status`` is what the process should end with."""
+
+    pool: Pool
+    tls: TlsPolicy
+
+    def __init__(self, config: Config, reactor: Any) -> None:
+        self.config = config
+        self.status = 0
+        self._reactor = reactor
+        self._sockets = Sockets(config)
+        self._ports: list[IListeningPort] = []
+        self._servers: list[HttpServer] = []
+        self._threads = HashingThreads(reactor)
+        self._certificate: Certificate | None = None
+        directory = config.state_directory
+        self._state = None if directory is None else StateDirectory(directory)
+
+    # As the site of the pool --------------------------------------------------------------------------------------------
+
+    def open(self, hosts: int) -> Sequence[str]:
+        """Bind an address for each host, and get the certificate for them all."""
+        addresses = self._sockets.open(hosts)
+        names = list(dict.fromkeys([*addresses, self.config.bind, "localhost"]))
+        now = datetime.fromtimestamp(self._reactor.seconds(), UTC)
+        self._certificate = certificate(self.config, self._state, names, now)
+        return addresses
+
+    @property
+    def port(self) -> int:
+        """At which every host answers."""
+        return self._sockets.port
+
+    @property
+    def certificate(self) -> HostCertificate:
+        """What the certificate says of itself."""
+        assert self._certificate is not None
+        leaf = self._certificate.leaf
+        return HostCertificate(
+            fingerprint_sha256=self._certificate.fingerprint,
+            fingerprint_sha1=leaf.fingerprint(hashes.SHA1()).hex(":").upper(),  # the API has a field for it
+            not_before=leaf.not_valid_before_utc,
+            not_after=leaf.not_valid_after_utc,
+        )
+
+    # Life ---------------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Load or make the pool, and listen. Raises ConfigError, JournalError."""
+        config, state = self.config, self._state
+        journal = None if state is None else SQLiteJournal(state.database, self._reactor, self._journal_failed)
+        blobs = BlobStore() if state is None else DirectoryBlobStore(state.path / "blobs")
+        self.pool = await assemble(
+            config, self._reactor, Ids(config.seed), run=self._threads, blobs=blobs, site=self, journal=journal
+        )
+        assert self._certificate is not None
+        self.tls = TlsPolicy(self._certificate)
+        self._listen()
+        self.pool.start()
+        await self.pool.db.durable()
+        gc.collect()
+        gc.freeze()
+
+    def _listen(self) -> None:
+        config, reactor = self.config, self._reactor
+        hosts = self.pool.hosts()
+        for host in hosts:
+            server = self._server(host)
+            at = config.bind if host is hosts[0] else host.address
+            self._keep(self._sockets.adopt(reactor, at, self.tls.wrap(server, reactor)))
+        leader = self._servers[0]
+        for address, port in config.listen:
+            self._keep(adopt(reactor, bind(address, port), self.tls.wrap(leader, reactor)))
+        if config.http_port is not None:
+            self._keep(adopt(reactor, bind(config.bind, config.http_port), leader))
+        if config.unix_socket is not None:
+            self._keep(reactor.listenUNIX(str(config.unix_socket), leader, mode=0o600))
+
+    def _server(self, host: Row) -> HttpServer:
+        db = self.pool.db
+        authenticator = HttpAuthenticator(self.pool.services)
+        server = HttpServer(
+            self.pool.dispatcher,
+            host.ref,
+            authenticator,
+            clock=self._reactor,
+            actions=self._actions(authenticator),
+            https_only=lambda: bool(db.get("host", host.ref).https_only),
+            https_port=self.port,
+            limits=Limits(body_size=self.config.max_body),
+        )
+        self._servers.append(server)
+        return server
+
+    def _actions(self, authenticator: HttpAuthenticator) -> dict[str, Serve]:
+        blobs = BlobActions(self.pool.db, self.pool.services.blobs, authenticator, self._reactor)
+        return {"get_root": WebRoot(self.config.web_root).serve, **blobs.actions}
+
+    def _keep(self, port: IListeningPort | None) -> None:
+        if port is not None:
+            self._ports.append(port)
+
+    async def stop(self) -> None:
+        """Answer what is being answered, keep what was acknowledged, and end."""
+        for port in self._ports:
+            await defer.maybeDeferred(port.stopListening)
+        self._sockets.close()
+        for server in self._servers:
+            server.stop()
+        if hasattr(self, "pool"):
+            self.pool.stop()
+            if self.status != JOURNAL_FAILED:
+                await self.pool.db.close()
+        for server in self._servers:
+            server.abort()
+        self._threads.stop()
+        if self._state is not None:
+            self._state.release()
+
+    def _journal_failed(self, problem: BaseException) -> None:
+        self.status = JOURNAL_FAILED
+        for server in self._servers:
+            server.abort()
+        self._reactor.stop()
+
+    # What people and programs are told ------------------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """Where the coordinator answers."""
+        address = self.config.host_address
+        return f"https://[{address}]:{self.port}" if ":" in address else f"https://{address}:{self.port}"
+
+    def announce(self) -> None:
+        """Say where the daemon is, how to know it, and where root's password is."""
+        assert self._certificate is not None
+        made_up = self.pool.made_up_password
+        if self._state is None and made_up is not None:
+            print(f"root's password: {made_up}", file=sys.stderr, flush=True)
+        if self.config.ready_json:
+            facts = {
+                "url": self.url,
+                "user": "root",
+                "fingerprint": self._certificate.fingerprint,
+                "pid": os.getpid(),
+                "state": None if self._state is None else str(self._state.path),
+            }
+            print(json.dumps(facts), flush=True)
+        else:
+            print(f"xapid answers at {self.url}\nits certificate: SHA-256 {self._certificate.fingerprint}", flush=True)
+            if self._state is not None and (self._state.path / "initial-password").exists():
+                print(f"root's password is in {self._state.path / 'initial-password'}", flush=True)
+        sd_notify.ready(f"answers at {self.url}")
+
+
+def run(config: Config) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit status. Raises ConfigError."""
+    from twisted.internet import reactor
+
+    logs.begin(config.log_level)
+    daemon = Daemon(config, reactor)
+    problems: list[BaseException] = []
+
+    async def begin() -> None:
+        try:
+            await daemon.start()
+            daemon.announce()
+        except BaseException as problem:
+            problems.append(problem)
+            reactor.stop()
+
+    def end() -> defer.Deferred[None]:
+        sd_notify.stopping()
+        return defer.ensureDeferred(daemon.stop())
+
+    reactor.addSystemEventTrigger("before", "shutdown", end)
+    reactor.callWhenRunning(lambda: defer.ensureDeferred(begin()))
+    reactor.run()
+    for problem in problems:
+        if isinstance(problem, JournalError):
+            raise ConfigError(str(problem)) from problem
+        raise problem
+    return daemon.status
