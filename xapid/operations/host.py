@@ -68,6 +68,7 @@ from xapid.operations.host_power import (
     shutdown,
     tickle_heartbeat,
 )
+from xapid.operations.host_power_on import power_on, set_power_on_mode
 from xapid.operations.host_rights import (
     apply_edition,
     disable_external_auth,

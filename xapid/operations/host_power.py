@@ -53,7 +53,7 @@ async def reboot(context: Context, host: str) -> None:
     await _go_down(context, host)
     await context.agent(host).power.reboot()
     _went_down(context, host)
-    await _come_back(context, host)
+    await come_back(context, host)
 
 
 async def restart_agent(context: Context, host: str) -> None:
@@ -147,7 +147,7 @@ def _went_down(context: Context, host: str) -> None:
     _set_live(context, host, False)
 
 
-async def _come_back(context: Context, host: str) -> None:
+async def come_back(context: Context, host: str) -> None:
     """What a host does when it starts: it reports, takes up its storage, and is enabled unless that was forbidden."""
     db = context.db
     _set_live(context, host, True)

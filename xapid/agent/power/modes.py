@@ -1,0 +1,155 @@
+"""Power-on modes: what ``host.power_on_mode`` can say, and who carries it out.
+
+=================  =====================================================================================================
+``wake-on-lan``    in any case: a magic packet every five seconds, until the host is there or five minutes have passed
+any other          ``custom(session, remote_host, power_on_config)`` of the script of that name; ten minutes to come up
+=================  =====================================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorProcess, IReactorTime
+
+from xapid.agent.children import Children
+from xapid.agent.power.folders import folders
+from xapid.agent.power.scripts import MAIN, Door, Scripts
+from xapid.agent.power.wake_on_lan import ATTEMPTS, EVERY, PORT, Send, broadcast, broadcast_address, magic_packet
+from xapid.auth.sessions import Sessions
+from xapid.config import Config
+from xapid.datamodel.errors import XenAPIError
+
+NOT_CONFIGURED: Final = "HOST_POWER_ON_NOT_CONFIGURED"
+WAKE_ON_LAN: Final = "wake-on-lan"
+CUSTOM: Final = "custom"
+"""Name of the function that scripts have."""
+COMES_UP_WITHIN: Final = 600.0
+LOOK_EVERY: Final = 1.0
+
+
+@attrs.frozen(kw_only=True)
+class Target:
+    """The host that is to be switched on, and who asks."""
+
+    ref: str
+    mac: str
+    """Of its management interface."""
+    mode: str
+    config: Mapping[str, str]
+    coordinator: str
+    """Reference of the host that does it."""
+    ip: str
+    netmask: str
+    """Of the coordinator's management interface."""
+    is_live: Callable[[], bool]
+
+
+class Mode(Protocol):
+    """A way to switch hosts on."""
+
+    @property
+    def comes_up_within(self) -> float:
+        """Seconds that a host may take afterwards."""
+
+    async def switch_on(self, target: Target) -> str:
+        """Do it; returns what there is to say about it. Errors: XENAPI_PLUGIN_FAILURE, and what a script raises."""
+
+
+@attrs.frozen
+class WakeOnLan:
+    """Magic packets."""
+
+    clock: IReactorTime
+    send: Send
+    comes_up_within: float = 0.0
+
+    async def switch_on(self, target: Target) -> str:
+        """Send packets until the host is there, or that has become unlikely."""
+        try:
+            packet, everyone = magic_packet(target.mac), broadcast_address(target.ip, target.netmask)
+            for attempt in range(ATTEMPTS):
+                self.send(packet, everyone, PORT)
+                if await until(self.clock, target.is_live, EVERY):
+                    return f"the host woke up at packet {attempt + 1}"
+        except (ValueError, OSError) as problem:
+            raise XenAPIError("XENAPI_PLUGIN_FAILURE", MAIN, type(problem).__name__, str(problem)) from problem
+        return f"{ATTEMPTS} magic packets to {target.mac} did not wake it up"
+
+
+@attrs.frozen
+class Script:
+    """A script of the administrator's, or one that ships with xapid."""
+
+    scripts: Scripts
+    comes_up_within: float = COMES_UP_WITHIN
+
+    async def switch_on(self, target: Target) -> str:
+        """Call its function ``custom``."""
+        return await self.scripts.call(target.mode, CUSTOM, [target.ref, dict(target.config)], target.coordinator)
+
+
+class PowerOn:
+    """Switches hosts on, in the way that is set for each (``services.power``)."""
+
+    def __init__(self, clock: IReactorTime, scripts: Scripts, send: Send = broadcast) -> None:
+        self._clock = clock
+        self._script: Mode = Script(scripts)
+        self._built_in: dict[str, Mode] = {WAKE_ON_LAN: WakeOnLan(clock, send)}
+
+    async def switch_on(self, target: Target) -> str:
+        """Do what the host's mode says; returns what there is to say about it.
+
+        Errors: XENAPI_PLUGIN_FAILURE (for a mode of "", with HOST_POWER_ON_NOT_CONFIGURED); what a script raises.
+        """
+        if not target.mode:
+            raise XenAPIError("XENAPI_PLUGIN_FAILURE", MAIN, NOT_CONFIGURED, "")
+        return await self._mode(target).switch_on(target)
+
+    async def comes_up(self, target: Target) -> bool:
+        """Wait until the host is live, as long as its mode allows; whether it is."""
+        return await until(self._clock, target.is_live, self._mode(target).comes_up_within)
+
+    def _mode(self, target: Target) -> Mode:
+        return self._built_in.get(target.mode.lower(), self._script)
+
+
+def is_wake_on_lan(mode: str) -> bool:
+    """Whether nothing has to be run for this mode."""
+    return mode.lower() == WAKE_ON_LAN
+
+
+def power_on(
+    config: Config, reactor: IReactorProcess, clock: IReactorTime, sessions: Sessions, door: Callable[[], Door]
+) -> PowerOn:
+    """The modes as ``config`` sets them; ``reactor`` starts processes."""
+    return PowerOn(
+        clock,
+        Scripts(
+            children=Children(reactor, clock),
+            folders=folders(config.plugins),
+            sessions=sessions,
+            door=door,
+            limit=float(config.plugin_time_limit),
+        ),
+    )
+
+
+async def until(clock: IReactorTime, condition: Callable[[], bool], limit: float) -> bool:
+    """Wait until ``condition`` holds, looking every second, for at most ``limit`` seconds; whether it does."""
+    deadline = clock.seconds() + limit
+    while not condition():
+        left = deadline - clock.seconds()
+        if left <= 0:
+            return False
+        pause: Deferred[None] = Deferred()
+        timer = clock.callLater(min(LOOK_EVERY, left), pause.callback, None)
+        try:
+            await pause
+        finally:
+            if timer.active():
+                timer.cancel()
+    return True
