@@ -13,6 +13,7 @@ import attrs
 
 from xapid.inventory.build import Build
 from xapid.inventory.presets import GIB
+from xapid.placement.memory import overhead
 
 MIB: Final = 1 << 20
 
@@ -118,7 +119,7 @@ def vm_fields(template: Template, mac_seed: str) -> dict[str, Any]:
         "memory_dynamic_max": 2 * least,
         "memory_static_max": 2 * least,
         "memory_target": 0,
-        "memory_overhead": memory_overhead(template.vcpus, 2 * least),
+        "memory_overhead": overhead("hvm", template.vcpus, 2 * least, 1.0),
         "VCPUs_max": template.vcpus,
         "VCPUs_at_startup": template.vcpus,
         "actions_after_shutdown": "destroy",
@@ -175,12 +176,6 @@ def recommendations_xml(template: Template) -> str:
     restrict(property="number-of-vbds", max="255")
     restrict(property="number-of-vifs", max="7")
     return ElementTree.tostring(root, encoding="unicode")
-
-
-def memory_overhead(vcpus: int, static_max: int) -> int:
-    """Bytes that the hypervisor needs beside the memory of an HVM guest with a shadow multiplier of 1."""
-    shadow = max(1, -(-((256 * vcpus + 2 * (static_max // MIB)) * 4096) // MIB))
-    return (2 + shadow + -(-38 * vcpus * 4096 // MIB)) * MIB
 
 
 def _boot_params(template: Template) -> dict[str, str]:
