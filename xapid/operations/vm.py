@@ -25,6 +25,7 @@ from xapid.operations.vm_memory import (
 from xapid.operations.vm_migrate import atomic_set_resident_on, pool_migrate, restart_device_models
 from xapid.operations.vm_provision import provision
 from xapid.operations.vm_questions import (
+    add_to_VCPUs_params_live,
     assert_agile,
     assert_can_boot_here,
     assert_operation_valid,
@@ -38,6 +39,8 @@ from xapid.operations.vm_questions import (
     hard_reboot_internal,
     query_services,
     retrieve_wlb_recommendations,
+    send_sysrq,
+    send_trigger,
     update_allowed_operations,
 )
 from xapid.operations.vm_revert import revert
@@ -87,6 +90,7 @@ from xapid.operations.vm_vcpus import set_VCPUs_at_startup, set_VCPUs_max, set_V
 
 __all__ = [
     "add_to_NVRAM",
+    "add_to_VCPUs_params_live",
     "add_to_blocked_operations",
     "add_to_other_config",
     "add_to_platform",
@@ -130,6 +134,8 @@ __all__ = [
     "resume_on",
     "retrieve_wlb_recommendations",
     "revert",
+    "send_sysrq",
+    "send_trigger",
     "set_HVM_boot_policy",
     "set_HVM_shadow_multiplier",
     "set_NVRAM",

@@ -86,6 +86,22 @@ async def call_host_plugin(context: Context, vm: str, plugin: str, fn: str, args
         return await context.agent(row.resident_on).plugins.call(plugin, fn, {**args, "vm_uuid": row.uuid})
 
 
+def send_sysrq(context: Context, vm: str, key: str) -> None:
+    """No hypervisor passes system requests on; what guards the call answers first."""
+    raise XenAPIError("NOT_IMPLEMENTED", "VM.send_sysrq")
+
+
+def send_trigger(context: Context, vm: str, trigger: str) -> None:
+    """As :func:`send_sysrq`."""
+    raise XenAPIError("NOT_IMPLEMENTED", "VM.send_trigger")
+
+
+def add_to_VCPUs_params_live(context: Context, self: str, key: str, value: str) -> None:
+    """Refused like the reference does, which looks at the VM first."""
+    allowed.check(context.db, context.db.get("VM", self), "changing_VCPUs_live")
+    raise XenAPIError("NOT_IMPLEMENTED", "VM.add_to_VCPUs_params_live")
+
+
 def hard_reboot_internal(context: Context, vm: str) -> None:
     """A step between hosts of the reference, which nobody needs to take here."""
     raise XenAPIError("INTERNAL_ERROR", "VM.hard_reboot_internal is not for clients")
