@@ -57,6 +57,8 @@ class Facts:
 
 
 F = TypeVar("F", bound=Facts)
+Chain = tuple[Callable[[F, str], Refusal | None], ...]
+"""Rules in their order."""
 
 
 @attrs.frozen(eq=False)
@@ -77,9 +79,9 @@ class Rules(Generic[F]):
     rules: tuple[Rule[F], ...]
     dependants: Callable[[Database, Row], Iterable[Row]] = lambda db, row: ()
     """The objects whose allowed operations follow from those of an object of this class."""
-    _chains: dict[str, tuple[Callable[[F, str], Refusal | None], ...]] = attrs.field(factory=dict, init=False)
+    _chains: dict[str, Chain[F]] = attrs.field(factory=dict, init=False)
 
-    def chain(self, operation: str) -> tuple[Callable[[F, str], Refusal | None], ...]:
+    def chain(self, operation: str) -> Chain[F]:
         """The rules for one operation, in order."""
         chain = self._chains.get(operation)
         if chain is None:
@@ -98,7 +100,14 @@ class Rules(Generic[F]):
     def allowed(self, db: Database, row: Row) -> tuple[str, ...]:
         """The advertised operations that nothing speaks against now."""
         facts = self.facts(db, row, True, EMPTY_MAP)
-        return tuple(operation for operation in self.advertised if self.refusal(facts, operation) is None)
+        found = []
+        for operation in self.advertised:  # as refusal() does, but this runs after every locked call
+            for rule in self.chain(operation):
+                if rule(facts, operation) is not None:
+                    break
+            else:
+                found.append(operation)
+        return tuple(found)
 
 
 def in_progress(row: Row, *, cls: str | None = None, ref: str | None = None) -> Refusal:

@@ -6,6 +6,7 @@ The tables say what each operation needs; :data:`RULES` lists the refusals in th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import attrs
 
@@ -140,8 +141,12 @@ def _power_state(vm: VmFacts, operation: str) -> Refusal | None:
     power = vm.row.power_state
     if power[0] in states:
         return None
-    expected = ", ".join(name.lower() for letter, name in STATES.items() if letter in states)
-    return "VM_BAD_POWER_STATE", vm.row.ref, expected, power.lower()
+    return "VM_BAD_POWER_STATE", vm.row.ref, _listed(states), power.lower()
+
+
+@cache
+def _listed(states: str) -> str:
+    return ", ".join(name.lower() for letter, name in STATES.items() if letter in states)
 
 
 def _concurrency(vm: VmFacts, operation: str) -> Refusal | None:
