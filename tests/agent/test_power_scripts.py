@@ -1,0 +1,367 @@
+"""Power-on scripts: real files in real processes, with a session at a stand-in for the server."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import ssl
+import threading
+import xmlrpc.server
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import attrs
+import pytest
+import pytest_twisted
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from twisted.internet import defer, reactor, task
+
+from documents import ROOT, block
+from xapid.agent.children import Children
+from xapid.agent.power.folders import Folders
+from xapid.agent.power.scripts import Door, Scripts
+from xapid.auth.sessions import Sessions
+from xapid.database import Database
+from xapid.datamodel.catalogue import catalogue
+from xapid.datamodel.errors import XenAPIError
+from xapid.ids import Ids
+
+ensured = pytest_twisted.ensureDeferred
+HOST = "OpaqueRef:the-host"
+
+
+class Server:
+    """Answers a few messages, and keeps who asked what."""
+
+    def __init__(self, certificate=None):
+        self.calls = []
+        self.server = xmlrpc.server.SimpleXMLRPCServer(("127.0.0.1", 0), logRequests=False, allow_none=True)
+        self.server.register_instance(self)
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self.thread.start()
+
+    def _dispatch(self, method, params):
+        self.calls.append((method, *params))
+        match method:
+            case "host.get_name_label":
+                return {"Status": "Success", "Value": "the host"}
+            case "secret.get_by_uuid":
+                return {"Status": "Success", "Value": f"ref of {params[1]}"}
+            case "secret.get_value":
+                return {"Status": "Success", "Value": f"value of {params[1]}"}
+        return {"Status": "Failure", "ErrorDescription": ["MESSAGE_METHOD_UNKNOWN", method]}
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def clock():
+    clock = task.Clock()
+    clock.advance(1_700_000_000)
+    return clock
+
+
+@pytest.fixture
+def sessions(clock):
+    ids = Ids(1)
+    return Sessions(Database(catalogue(), ids), ids, clock)
+
+
+@pytest.fixture
+def scripts(server, clock, sessions, tmp_path):
+    return Scripts(
+        children=Children(reactor, clock),
+        folders=Folders((tmp_path, ROOT / "plugins")),
+        sessions=sessions,
+        door=lambda: Door(f"http://127.0.0.1:{server.port}", ""),
+        limit=60.0,
+    )
+
+
+@pytest.fixture
+def custom(scripts, tmp_path):
+    """Calls ``custom`` of a script that is given as text."""
+
+    async def call(text, config=None, using=scripts):
+        (tmp_path / "mine.py").write_text(text)
+        return await using.call("mine", "custom", [HOST, config or {}], "OpaqueRef:coordinator")
+
+    return call
+
+
+async def failure(awaitable):
+    with pytest.raises(XenAPIError) as caught:
+        await awaitable
+    return caught.value.description
+
+
+SAMPLE = """
+import XenAPI
+def custom(session,remote_host,
+power_on_config):
+    result="Power On Not Successful"
+    for key in power_on_config.keys():
+        result=result+''
+        key=''+key+''
+        value=''+power_on_config[key]
+    return result
+"""
+
+
+@ensured
+async def test_the_sample_of_the_product_documentation_runs(custom):
+    assert await custom(SAMPLE, {"power_on_ip": "192.0.2.1"}) == "Power On Not Successful"
+
+
+@ensured
+async def test_the_example_that_ships_runs_and_shows_no_secret(scripts, server):
+    config = {"zone": "b", "power_on_password_secret": "5e3c"}
+    said = await scripts.call("custom", "custom", [HOST, config], "OpaqueRef:coordinator")
+    assert said == "Power On Not Successful for the host\nzone=b\npower_on_password_secret=(a secret)"
+    ((method, session, host),) = server.calls
+    assert (method, host) == ("host.get_name_label", HOST)
+    assert session.startswith("OpaqueRef:")
+
+
+@ensured
+async def test_a_script_gets_a_session_a_reference_and_a_dict(custom):
+    text = """
+import XenAPI
+def custom(session, remote_host, power_on_config):
+    return [isinstance(session, XenAPI.Session), remote_host, type(power_on_config).__name__, power_on_config]
+"""
+    assert await custom(text, {"ü": "1"}) == str([True, HOST, "dict", {"ü": "1"}])
+
+
+@ensured
+async def test_the_session_lives_as_long_as_the_call(custom, sessions, server):
+    assert await custom("def custom(session, host, config): return session.xenapi.host.get_name_label(host)") == "the host"
+    assert len(sessions) == 0
+    text = "def custom(session, host, config): raise ValueError"
+    await failure(custom(text))
+    assert len(sessions) == 0
+
+
+@ensured
+async def test_the_session_is_roots_and_says_what_it_is_for(custom, sessions):
+    running = defer.ensureDeferred(custom("def custom(session, host, config): pass"))
+    (session,) = sessions
+    assert (session.user, session.is_local_superuser, session.pool) == ("root", True, False)
+    assert session.originator == "power-on mine"
+    await running
+
+
+@ensured
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("raise ValueError('no good')", ("main", "ValueError", "no good")),
+        ("class OUTLET_REFUSED(Exception): pass\n    raise OUTLET_REFUSED", ("main", "OUTLET_REFUSED", "")),
+        ("session.xenapi.no.such()", ("main", "Failure", "['MESSAGE_METHOD_UNKNOWN', 'no.such']")),
+        ("import nonsuch", ("main", "ModuleNotFoundError", "No module named 'nonsuch'")),
+        ("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)", ("non-zero exit", "out\n", "err\n")),
+        ("import sys; sys.exit('why')", ("non-zero exit", "", "why\n")),
+        ("import os; os.kill(os.getpid(), 11)", ("signal: SIGSEGV", "", "")),
+        ("import os; os._exit(0)", ("failed to parse plugin output", "", "the script ended without a result")),
+        ("import sys; sys.exit()", ("failed to parse plugin output", "", "the script ended without a result")),
+        ("raise ValueError('nul\\0 and \\ud800')", ("main", "ValueError", "nul\ufffd and \ufffd")),
+    ],
+)
+async def test_failures_are_told_as_the_reference_server_tells_them(custom, body, expected):
+    assert await failure(custom(f"def custom(session, host, config):\n    {body}\n")) == ("XENAPI_PLUGIN_FAILURE", *expected)
+
+
+@ensured
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("def custom(:", "SyntaxError"), ("def other(): pass", "AttributeError"), ("def custom(): pass", "TypeError")],
+)
+async def test_a_file_that_is_no_script_fails_by_itself(custom, text, kind):
+    assert (await failure(custom(text)))[:3] == ("XENAPI_PLUGIN_FAILURE", "main", kind)
+
+
+@ensured
+async def test_a_failure_with_a_code_of_its_own_is_passed_on(custom):
+    text = """
+class Failure(Exception):
+    def __init__(self, code, params):
+        self.code, self.params = code, params
+def custom(session, host, config):
+    raise Failure("MY_CODE", ["a", 1])
+"""
+    assert await failure(custom(text)) == ("MY_CODE", "a", "1")
+
+
+@ensured
+@pytest.mark.parametrize("name", ["nonsuch", "../plugins/custom", "custom.py", "", "__init__", "a/b", "cus\0tom", ".custom"])
+async def test_a_name_without_a_file_is_a_missing_module(scripts, name):
+    error = await failure(scripts.call(name, "custom", [HOST, {}], "OpaqueRef:coordinator"))
+    assert error[:3] == ("XENAPI_PLUGIN_FAILURE", "main", "ModuleNotFoundError")
+
+
+@ensured
+async def test_what_a_script_prints_or_writes_to_files_is_no_result(custom):
+    text = """
+import os, subprocess
+def custom(session, host, config):
+    print('{"returned": "forged"}', flush=True)
+    subprocess.run(["sh", "-c", "echo forged >&3"], stderr=subprocess.DEVNULL, close_fds=False)
+    try:
+        os.write(3, b'{"returned": "forged"}')
+    except OSError:
+        pass
+    return "real"
+"""
+    assert await custom(text) == "real"
+
+
+@ensured
+async def test_a_script_that_forks_and_returns_twice_is_counted_once(custom):
+    text = """
+import os
+def custom(session, host, config):
+    return "parent" if os.fork() else "child"
+"""
+    assert await custom(text) == "parent"
+
+
+@ensured
+async def test_standard_input_holds_nothing(custom):
+    assert await custom("import sys\ndef custom(session, host, config): return repr(sys.stdin.read())") == "''"
+
+
+@ensured
+async def test_a_script_that_hangs_is_ended_at_its_limit_and_its_session_too(custom, clock, sessions, tmp_path):
+    sign = tmp_path / "sign"
+    text = f"""
+import time
+def custom(session, host, config):
+    print("hanging")
+    open({str(sign)!r}, "w").close()
+    while True:
+        try:
+            time.sleep(600)
+        except BaseException:
+            pass
+"""
+    error = defer.ensureDeferred(failure(custom(text)))
+    while not sign.exists():
+        await task.deferLater(reactor, 0.01)
+    assert len(sessions) == 1
+    clock.advance(60)
+    assert await error == ("XENAPI_PLUGIN_FAILURE", "not finished after 60 s", "hanging\n", "")
+    assert len(sessions) == 0
+
+
+@ensured
+async def test_a_script_may_import_its_neighbours_but_replaces_no_module(custom, tmp_path):
+    (tmp_path / "strip.py").write_text("NAME = 'neighbour'")
+    (tmp_path / "json.py").write_text("raise SystemExit('shadowed')")
+    assert await custom("import json, strip\ndef custom(session, host, config): return strip.NAME") == "neighbour"
+
+
+@ensured
+async def test_a_directory_of_ones_own_comes_before_the_scripts_that_ship(scripts, tmp_path):
+    (tmp_path / "custom.py").write_text("def custom(session, host, config): return 'mine'")
+    assert await scripts.call("custom", "custom", [HOST, {}], "OpaqueRef:coordinator") == "mine"
+
+
+def test_a_link_that_leads_out_of_the_directory_is_no_script(tmp_path):
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "outside.py").write_text("")
+    (tmp_path / "inside" / "real.py").write_text("")
+    (tmp_path / "inside" / "alias.py").symlink_to("real.py")
+    (tmp_path / "inside" / "escape.py").symlink_to("../outside.py")
+    (tmp_path / "inside" / "loop.py").symlink_to("loop.py")
+    (tmp_path / "inside" / "folder.py").mkdir()
+    folders = Folders((tmp_path / "missing", tmp_path / "inside"))
+    found = {name for name in ("real", "alias", "escape", "loop", "folder") if folders.find(name)}
+    assert found == {"real", "alias"}
+
+
+def certificate(path):
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "someone")])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - datetime.timedelta(2), now - datetime.timedelta(1))
+    signed = builder.sign(key, hashes.SHA256())
+    pem = signed.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(pem)
+    return signed.fingerprint(hashes.SHA256()).hex(":").upper()
+
+
+@ensured
+async def test_over_tls_a_script_talks_to_the_certificate_that_it_was_told_and_to_no_other(custom, scripts, tmp_path):
+    fingerprint = certificate(tmp_path / "cert.pem")
+    server = Server(tmp_path / "cert.pem")
+    asked = "def custom(session, host, config): return session.xenapi.host.get_name_label(host)"
+    url = f"https://127.0.0.1:{server.port}"
+    try:
+        right = attrs.evolve(scripts, door=lambda: Door(url, fingerprint))
+        assert await custom(asked, using=right) == "the host"
+        server.calls.clear()
+        wrong = attrs.evolve(scripts, door=lambda: Door(url, hashlib.sha256(b"another").hexdigest()))
+        assert (await failure(custom(asked, using=wrong)))[:3] == ("XENAPI_PLUGIN_FAILURE", "main", "Stranger")
+        assert server.calls == []
+    finally:
+        server.stop()
+
+
+class Strip(BaseHTTPRequestHandler):
+    """The power strip of the document."""
+
+    asked: tuple[str, str] = ("", "")
+
+    def do_POST(self):
+        type(self).asked = (self.path, self.headers["Authorization"])
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"on" if self.path == "/outlet/7/on" else b"broken")
+
+    def log_message(self, *args):
+        pass
+
+
+@ensured
+async def test_the_example_of_the_document_switches_a_power_strip(custom):
+    strip = HTTPServer(("127.0.0.1", 0), Strip)
+    threading.Thread(target=strip.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    text = block("docs/writing-a-plugin.md", "<!-- example: power strip -->")
+    config = {"power_on_ip": f"127.0.0.1:{strip.server_port}", "outlet": "7", "power_on_password_secret": "5e3c"}
+    try:
+        assert await custom(text, config) == "the outlet of the host is on"
+        assert Strip.asked == ("/outlet/7/on", "Bearer value of ref of 5e3c")
+        assert await failure(custom(text, config | {"outlet": "8"})) == (
+            "XENAPI_PLUGIN_FAILURE", "main", "OUTLET_REFUSED", "broken",
+        )  # fmt: skip
+    finally:
+        strip.shutdown()
+        strip.server_close()
+
+
+@ensured
+async def test_the_session_is_in_no_process_list(custom, sessions):
+    text = """
+import os
+def custom(session, host, config):
+    said = [open(f"/proc/{pid}/cmdline").read() + open(f"/proc/{pid}/environ").read() for pid in (os.getpid(), os.getppid())]
+    return session.handle in "".join(said)
+"""
+    assert await custom(text) == "False"
