@@ -1,0 +1,37 @@
+"""What simulated guests are like."""
+
+from __future__ import annotations
+
+import pytest
+
+from xapid.agent.simulator.guest import AddressPlan, Guest
+
+
+def test_an_interface_has_the_same_address_whenever_it_is_asked_for():
+    plan = AddressPlan()
+    assert plan.lease("net-1", "02:00:00:00:00:01") == plan.lease("net-1", "02:00:00:00:00:01".upper())
+    assert AddressPlan().lease("net-1", "02:00:00:00:00:01") == plan.lease("net-1", "02:00:00:00:00:01")
+
+
+def test_a_thousand_interfaces_of_a_network_have_a_thousand_addresses_in_one_range():
+    plan = AddressPlan()
+    addresses = {plan.lease("net-1", f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}") for number in range(1000)}
+    assert len(addresses) == 1000
+    assert len({address.split(".")[1] for address in addresses}) == 1
+
+
+@pytest.mark.parametrize(
+    ("template", "settings", "distro"),
+    [
+        ("Debian Bookworm 12", {}, "debian"), ("Rocky Linux 9", {}, "rocky"), ("Windows 10 (64-bit)", {}, "windows"),
+        ("Other install media", {}, "debian"), ("Other install media", {"simulator.os": "windows"}, "windows"),
+    ],
+)  # fmt: skip
+def test_a_guest_is_what_its_template_was_for(vm, template, settings, distro):
+    guest = Guest(vm(other_config={"base_template_name": template, **settings}))
+    assert guest.report(AddressPlan())["os_version"]["distro"] == distro
+
+
+def test_a_setting_that_makes_no_sense_is_passed_over(vm):
+    guest = Guest(vm(other_config={"simulator.then": "dance 5", "simulator.agent": "soon", "simulator.shutdown": "?"}))
+    assert (guest.own_idea, guest.seconds("agent", 2), guest.reaction("shutdown")) == (None, 2, "obeys")
