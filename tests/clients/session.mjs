@@ -45,7 +45,9 @@ at('clone')
 const [template] = await xapi.call('VM.get_by_name_label', templateName)
 const vm = await xapi.callAsync('VM.clone', template, `made over ${transport}`)
 at('provision')
-await xapi.call('VM.set_is_a_template', vm, false)
+const storage = await xapi.call('SR.get_uuid', await xapi.call('pool.get_default_SR', xapi.pool.$ref))
+const settings = await xapi.call('VM.get_other_config', vm)
+await xapi.call('VM.set_other_config', vm, { ...settings, disks: settings.disks.replace('sr=""', `sr="${storage}"`) })
 await xapi.callAsync('VM.provision', vm)
 seen.provisioned = (await xapi.call('VM.get_VBDs', vm)).length
 

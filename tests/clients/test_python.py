@@ -54,7 +54,10 @@ def test_a_vm_is_made_started_followed_shut_down_and_destroyed(xapid_daemon):
 
     (template,) = xenapi.VM.get_by_name_label(TEMPLATE)
     vm = xenapi.VM.clone(template, "made by a test")
-    xenapi.VM.set_is_a_template(vm, False)
+    storage = xenapi.SR.get_uuid(xenapi.pool.get_default_SR(xenapi.pool.get_all()[0]))
+    settings = xenapi.VM.get_other_config(vm)
+    assert 'sr=""' in settings["disks"]
+    xenapi.VM.set_other_config(vm, settings | {"disks": settings["disks"].replace('sr=""', f'sr="{storage}"')})
     xenapi.VM.provision(vm)
     disks = [xenapi.VBD.get_VDI(vbd) for vbd in xenapi.VM.get_VBDs(vm) if xenapi.VBD.get_type(vbd) == "Disk"]
     assert disks

@@ -22,11 +22,11 @@ from xapid.config import Config
 from xapid.database.journal import Loaded, NoJournal
 from xapid.datamodel.catalogue import Catalogue
 from xapid.datamodel.types import Type
-from xapid.http.blobs import MemoryBlobs
+from xapid.http.blobs import BlobStore
 from xapid.ids import Ids
 from xapid.testing.conformity import check
 from xapid.testing.processes import PASSWORD
-from xapid.testing.virtual_time import VirtualClock
+from xapid.testing.virtual_time import Stuck, VirtualClock
 from xapid.wire import xmlrpc as notation
 from xapid.wire.call import Answer, Codec, Origin
 from xapid.wire.events import EventBatch
@@ -100,8 +100,13 @@ class Server:
         checked = _Checked(codec, call.name)
         hosts = {row.address: row.ref for row in self.pool.hosts()}
         host = hosts.get(address.partition(":")[0], self.pool.services.role.coordinator)
-        answer = self.pool.dispatcher.dispatch(call, checked, Origin("127.0.0.1", host=host, headers=headers or {}))
-        return b"".join(answer if isinstance(answer, list) else self.clock.wait_for(answer))
+        origin = Origin("127.0.0.1", host=host, headers=headers or {})
+        answer = self.pool.dispatcher.dispatch(call, checked, origin)
+        try:
+            return b"".join(answer if isinstance(answer, list) else self.clock.wait_for(answer))
+        except Stuck:
+            origin.hangup.happen()
+            raise
 
 
 class Transport(xmlrpc.client.Transport):
@@ -176,7 +181,7 @@ def _pristine(settings: Config) -> _Pristine:
 
 def _assemble(settings: Config, clock: VirtualClock, journal: NoJournal, seed: int) -> Pool:
     ids = Ids(seed, repeatable_secrets=True)
-    return clock.wait_for(assemble(settings, clock, ids, run=_at_once, blobs=MemoryBlobs(), site=Nowhere(), journal=journal))
+    return clock.wait_for(assemble(settings, clock, ids, run=_at_once, blobs=BlobStore(), site=Nowhere(), journal=journal))
 
 
 def _seed(settings: Config) -> int:

@@ -12,8 +12,8 @@ from twisted.internet.task import Clock
 T = TypeVar("T")
 
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
-PATIENCE: Final = 26 * 3600.0
-"""Virtual seconds after which a call that has not answered never will: more than the longest time limit of the API."""
+PATIENCE: Final = 23 * 3600.0
+"""Virtual seconds after which a call that has not answered never will: less than what ends an idle session."""
 
 
 class Stuck(Exception):
@@ -41,7 +41,7 @@ class VirtualClock(Clock):
             raise Stuck(f"what was waited for did not happen in {patience:g} virtual seconds")
 
     def wait_for(self, working: Awaitable[T], patience: float = PATIENCE) -> T:
-        """The result of something that is under way, however long it takes."""
+        """The result of something that is under way, however long it takes. Raises Stuck, and leaves it, after ``patience``."""
         results: list[T] = []
         failures: list[BaseException] = []
 
@@ -51,12 +51,8 @@ class VirtualClock(Clock):
             except BaseException as failure:
                 failures.append(failure)
 
-        task = defer.ensureDeferred(work())
-        try:
-            self.until(lambda: bool(results or failures), patience)
-        except Stuck:
-            task.cancel()
-            raise
+        defer.ensureDeferred(work())
+        self.until(lambda: bool(results or failures), patience)
         if failures:
             raise failures[0]
         return results[0]
