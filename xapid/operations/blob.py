@@ -11,5 +11,12 @@ def create(context: Context, mime_type: str, public: bool) -> str:
 
 
 def destroy(context: Context, self: str) -> None:
-    with context.db.transaction() as tx:
-        tx.destroy(context.db.get("blob", self))
+    """VMs forget a blob that is gone; other objects go on naming it, as clients know it."""
+    db = context.db
+    row = db.get("blob", self)
+    with db.transaction() as tx:
+        for vm in db.table("VM"):
+            names = [name for name, blob in vm.blobs.items() if blob == self]
+            if names:
+                tx.remove_from(vm, "blobs", *names)
+        tx.destroy(row)

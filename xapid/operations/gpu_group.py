@@ -6,6 +6,7 @@ from typing import Any
 
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.context import Context
+from xapid.operations.graphics import remaining_capacity
 
 
 def create(context: Context, name_label: str, name_description: str, other_config: Any) -> str:
@@ -29,6 +30,11 @@ def update_enabled_VGPU_types(context: Context, self: str) -> None:
 
 def update_supported_VGPU_types(context: Context, self: str) -> None:
     _gather(context, self, "supported_VGPU_types")
+
+
+def get_remaining_capacity(context: Context, self: str, vgpu_type: str) -> int:
+    db = context.db
+    return sum(remaining_capacity(db, db.get("PGPU", ref), vgpu_type) for ref in db.get("GPU_group", self).PGPUs)
 
 
 def _gather(context: Context, group: str, field: str) -> None:

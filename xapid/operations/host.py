@@ -50,6 +50,7 @@ from xapid.operations.host_networking import (
     local_management_reconfigure,
     management_disable,
     management_reconfigure,
+    reset_networking,
     signal_networking_change,
 )
 from xapid.operations.host_power import (
@@ -62,6 +63,7 @@ from xapid.operations.host_power import (
     get_uncooperative_domains,
     get_uncooperative_resident_VMs,
     get_vms_which_prevent_evacuation,
+    prepare_for_poweroff,
     reboot,
     restart_agent,
     retrieve_wlb_evacuate_recommendations,

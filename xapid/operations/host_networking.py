@@ -49,6 +49,19 @@ def local_management_reconfigure(context: Context, interface: str) -> None:
     raise XenAPIError("NOT_IN_EMERGENCY_MODE")
 
 
+def reset_networking(context: Context, host: str) -> None:
+    db = context.db
+    row = db.get("host", host)
+    with db.transaction() as tx:
+        for pif in (db.get("PIF", ref) for ref in row.PIFs):
+            for cls, ref in (("VLAN", pif.VLAN_master_of), ("Bond", pif.bond_slave_of), ("PIF_metrics", pif.metrics)):
+                if ref in db.table(cls):
+                    tx.destroy(ref)
+            for ref in (*pif.tunnel_access_PIF_of, *pif.sriov_logical_PIF_of):
+                tx.destroy(ref)
+            tx.destroy(db.get("PIF", pif.ref))
+
+
 def signal_networking_change(context: Context) -> None:
     """Agents notice such changes by themselves."""
 

@@ -56,6 +56,10 @@ async def reboot(context: Context, host: str) -> None:
     await come_back(context, host)
 
 
+async def prepare_for_poweroff(context: Context, host: str) -> None:
+    await _go_down(context, host)
+
+
 async def restart_agent(context: Context, host: str) -> None:
     await context.agent(host).power.restart_agent()
     with context.db.transaction() as tx:

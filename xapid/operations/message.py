@@ -74,13 +74,13 @@ def get_all_records(context: Context) -> Records:
 
 
 def get_all_records_where(context: Context, expr: str) -> Records:
+    wanted = compile_filter(context.db.table("message"), expr)
     try:
-        wanted = compile_filter(context.db.table("message"), expr)
+        return {row.ref: row for row in _newest_first(context) if wanted(row)}
     except XenAPIError as error:
         if error.code != "INTERNAL_ERROR":
             raise
         return {}  # Messages do not have the field, so none has the value.
-    return {row.ref: row for row in _newest_first(context) if wanted(row)}
 
 
 def _newest_first(context: Context) -> list[Row]:

@@ -6,6 +6,7 @@ from xapid.database import Database, Row, Transaction
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 from xapid.operations.context import Context
+from xapid.operations.graphics import remaining_capacity
 
 _DISABLED = {"enabled": "disable_on_reboot", "enable_on_reboot": "disabled"}
 _ENABLED = {"disabled": "enable_on_reboot", "disable_on_reboot": "enabled"}
@@ -49,6 +50,10 @@ def set_GPU_group(context: Context, self: str, value: str) -> None:
         tx.update(db.get("GPU_group", value), GPU_types=tuple(dict.fromkeys((*group.GPU_types, kind))))
         _sum_up(tx, db, value)
         _sum_up(tx, db, row.GPU_group)
+
+
+def get_remaining_capacity(context: Context, self: str, vgpu_type: str) -> int:
+    return remaining_capacity(context.db, context.db.get("PGPU", self), vgpu_type)
 
 
 def enable_dom0_access(context: Context, self: str) -> str:
