@@ -59,7 +59,8 @@ def test_a_started_vm_has_everything_when_the_call_returns(api, vm):
     assert console["protocol"] == "rfb"
     assert console["location"] == f"https://{api.host.get_address(host)}/console?uuid={console['uuid']}"
     metrics = api.VM_metrics.get_record(record["metrics"])
-    assert (metrics["current_domain_type"], metrics["hvm"], metrics["VCPUs_number"]) == ("hvm", True, record["VCPUs_at_startup"])
+    assert (metrics["current_domain_type"], metrics["hvm"]) == ("hvm", True)
+    assert metrics["VCPUs_number"] == record["VCPUs_at_startup"]
     assert str(metrics["start_time"]) == "20260101T00:00:00Z"
     assert set(record["last_boot_CPU_flags"]) == {"vendor", "features"}
     assert vm in api.host.get_resident_VMs(host)
@@ -82,9 +83,7 @@ def test_a_vm_can_be_started_paused(api, vm):
     assert api.VM.get_power_state(vm) == "Paused"
     api.VM.unpause(vm)
     api.VM.pause(vm)
-    assert alerts(api, vm) == ["VM_PAUSED", "VM_UNPAUSED", "VM_STARTED"] or set(alerts(api, vm)) == {
-        "VM_STARTED", "VM_UNPAUSED", "VM_PAUSED",
-    }  # fmt: skip
+    assert set(alerts(api, vm)) == {"VM_STARTED", "VM_UNPAUSED", "VM_PAUSED"}
 
 
 @pytest.mark.parametrize("how", ["clean_shutdown", "hard_shutdown", "shutdown"])
@@ -246,7 +245,7 @@ def test_a_hard_shutdown_cuts_a_clean_one_short(api, vm, xapid_clock):
     api.VM.add_to_other_config(vm, "simulator.shutdown", "hangs")
     api.VM.start(vm, False, False)
     xapid_clock.pass_time(3)
-    task = getattr(api, "Async").VM.clean_shutdown(vm)
+    task = api.Async.VM.clean_shutdown(vm)
     xapid_clock.pass_time(1)
     assert api.VM.get_current_operations(vm) == {task: "clean_shutdown"}
     api.VM.hard_shutdown(vm)
