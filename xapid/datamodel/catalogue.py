@@ -129,7 +129,6 @@ def _check_relations(api: Catalogue, cls: Class) -> None:
 
 def _check_message(api: Catalogue, entry: Entry) -> None:
     message = entry.message
-    params = {param.name for param in message.params}
     for code in (*message.errors, *([message.refused] if message.refused else [])):
         if code not in api.errors:
             raise DeclarationError(f"{entry.name} gives {code}, which is not declared")

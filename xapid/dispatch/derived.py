@@ -13,6 +13,7 @@ from xapid.database import Database
 from xapid.database.filter import compile_filter
 from xapid.datamodel.catalogue import Entry
 from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.schema import Field
 
 Derived = Callable[..., Any]
 
@@ -24,9 +25,8 @@ def derive(db: Database, entry: Entry) -> Derived | None:
         return None
     if message.field is None:
         return _OF_CLASS[message.name](db, entry.cls.name)
-    field = message.field.name
-    verb = message.name.removesuffix(field)
-    return _OF_FIELD[verb](db, entry.cls.name, field)
+    verb = message.name.removesuffix(message.field.name)
+    return _OF_FIELD[verb](db, entry.cls.name, message.field)
 
 
 def _get_record(db: Database, cls: str) -> Derived:
@@ -84,12 +84,14 @@ def _destroy(db: Database, cls: str) -> Derived:
     return destroy
 
 
-def _get(db: Database, cls: str, field: str) -> Derived:
+def _get(db: Database, cls: str, declared: Field) -> Derived:
+    field = declared.name
     table = db.table(cls)
     return lambda ref: getattr(table.get(ref), field)
 
 
-def _set(db: Database, cls: str, field: str) -> Derived:
+def _set(db: Database, cls: str, declared: Field) -> Derived:
+    field = declared.name
     def set_(ref: str, value: Any) -> None:
         with db.transaction() as tx:
             tx.update(db.get(cls, ref), **{field: value})
@@ -97,7 +99,8 @@ def _set(db: Database, cls: str, field: str) -> Derived:
     return set_
 
 
-def _add(db: Database, cls: str, field: str) -> Derived:
+def _add(db: Database, cls: str, declared: Field) -> Derived:
+    field = declared.name
     def add(ref: str, value: Any) -> None:
         row = db.get(cls, ref)
         present = getattr(row, field)
@@ -108,7 +111,8 @@ def _add(db: Database, cls: str, field: str) -> Derived:
     return add
 
 
-def _remove(db: Database, cls: str, field: str) -> Derived:
+def _remove(db: Database, cls: str, declared: Field) -> Derived:
+    field = declared.name
     def remove(ref: str, value: Any) -> None:
         row = db.get(cls, ref)
         with db.transaction() as tx:
@@ -117,11 +121,12 @@ def _remove(db: Database, cls: str, field: str) -> Derived:
     return remove
 
 
-def _add_to(db: Database, cls: str, field: str) -> Derived:
+def _add_to(db: Database, cls: str, declared: Field) -> Derived:
+    field = declared.name
     def add_to(ref: str, key: Any, value: Any) -> None:
         row = db.get(cls, ref)
         if key in getattr(row, field):
-            raise XenAPIError("MAP_DUPLICATE_KEY", cls, field, ref, str(key))
+            raise XenAPIError("MAP_DUPLICATE_KEY", cls, declared.dump_name, ref, str(key))
         if key == "":
             raise XenAPIError("INTERNAL_ERROR", "a map cannot have an empty key")
         with db.transaction() as tx:
@@ -130,7 +135,8 @@ def _add_to(db: Database, cls: str, field: str) -> Derived:
     return add_to
 
 
-def _remove_from(db: Database, cls: str, field: str) -> Derived:
+def _remove_from(db: Database, cls: str, declared: Field) -> Derived:
+    field = declared.name
     def remove_from(ref: str, key: Any) -> None:
         with db.transaction() as tx:
             tx.remove_from(db.get(cls, ref), field, key)
@@ -149,7 +155,7 @@ _OF_CLASS: dict[str, Callable[[Database, str], Derived]] = {
     "create": _create,
     "destroy": _destroy,
 }
-_OF_FIELD: dict[str, Callable[[Database, str, str], Derived]] = {
+_OF_FIELD: dict[str, Callable[[Database, str, Field], Derived]] = {
     "get_": _get,
     "set_": _set,
     "add_": _add,

@@ -82,7 +82,10 @@ def _endpoint(db: Database, entry: Entry, bound: Bound | None) -> Endpoint:
     message = entry.message
     kind = kind_of(entry, bound)
     is_constructor = message.implicit and message.name == "create"
-    decoders = tuple(record_decoder(entry.cls) if is_constructor else decoder(param.type) for param in message.params)
+    decoders: tuple[Callable[[Loose], Any], ...] = tuple(
+        _as_it_is if kind == "removed" else record_decoder(entry.cls) if is_constructor else decoder(param.type)
+        for param in message.params
+    )
     derived = derive(db, entry) if bound is None and kind in ("read", "write") else None
     return Endpoint(
         entry,
@@ -96,6 +99,11 @@ def _endpoint(db: Database, entry: Entry, bound: Bound | None) -> Endpoint:
     )
 
 
+def _as_it_is(value: Loose) -> Any:
+    """What a message takes that nobody will carry out."""
+    return value
+
+
 def _refusal(entry: Entry, kind: Kind) -> Callable[..., Any]:
     if kind == "removed":
         error = XenAPIError("MESSAGE_REMOVED")
@@ -103,7 +111,7 @@ def _refusal(entry: Entry, kind: Kind) -> Callable[..., Any]:
         assert entry.message.refused is not None
         error = XenAPIError(entry.message.refused)
     else:
-        error = XenAPIError("NOT_IMPLEMENTED", entry.name)
+        error = XenAPIError("NOT_IMPLEMENTED", entry.name[0].upper() + entry.name[1:])
 
     def refuse(*_: Any) -> None:
         raise error

@@ -125,7 +125,9 @@ class Dispatcher:
             return (services.sessions.local_superuser if origin.is_unix else services.sessions.anonymous), args
         args = endpoint.arguments(spelled, params[1:]) if params else endpoint.arguments_missing_session(spelled)
         session = self._session(params[0], origin)
-        services.sessions.refuse_outsiders(session, endpoint.entry)
+        if endpoint.entry.message.pool_internal:
+            Places(self._db, services, endpoint.entry, args).assert_known()
+            services.sessions.refuse_outsiders(session, endpoint.entry)
         if endpoint.kind == "removed":
             endpoint.run()
         return session, args
@@ -195,7 +197,7 @@ class Dispatcher:
             return await self._perform(endpoint, session, args, task, origin)
 
     async def _perform(self, endpoint: Endpoint, session: Session, args: list[Any], task: RunningTask, origin: Origin) -> Any:
-        if endpoint.kind != "operation":
+        if endpoint.kind not in ("operation", "refused"):
             return endpoint.run(*args)
         here = self._here(origin)
         places = Places(self._db, self._services, endpoint.entry, args)
@@ -204,6 +206,9 @@ class Dispatcher:
         with locked(self._db, [] if primary is None else [primary], task.ref, named):
             host = places.host(here)
             with locked(self._db, places.also(host), task.ref, named):
+                if endpoint.kind == "refused":
+                    places.assert_not_null()
+                    return endpoint.run()
                 context = CallContext(
                     self._db, self._clock, self._ids, self._config, self._services, session, task, host, origin, self._nested
                 )

@@ -10,7 +10,7 @@ from xapid.database import Database, Row
 from xapid.datamodel.catalogue import Entry, locked_path
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.schema import THE_HOST, THE_POOL, Forward
-from xapid.datamodel.types import NULL_REF, Record, ref_class
+from xapid.datamodel.types import NULL_REF, Record, Ref, ref_class
 from xapid.operations.services import Services
 
 
@@ -35,6 +35,18 @@ class Places:
     def named(self) -> dict[str, Any]:
         """The arguments by the names of their parameters."""
         return {param.name: arg for param, arg in zip(self.entry.message.params, self.args, strict=True)}
+
+    def assert_known(self) -> None:
+        """Errors: HANDLE_INVALID, for a parameter that refers to nothing."""
+        for param, ref in zip(self.entry.message.params, self.args, strict=True):
+            if isinstance(param.type, Ref):
+                self.db.get(param.type.to, ref)
+
+    def assert_not_null(self) -> None:
+        """Errors: HANDLE_INVALID, for a parameter that is the null reference."""
+        for param, ref in zip(self.entry.message.params, self.args, strict=True):
+            if isinstance(param.type, Ref) and ref == NULL_REF:
+                self.db.get(param.type.to, ref)
 
     def primary(self) -> Mark | None:
         """The object that carries the message's own operation. Errors: HANDLE_INVALID."""
@@ -85,7 +97,12 @@ class Places:
         return coordinator
 
     def _host(self, forward: Forward, coordinator: str) -> str | None:
-        rows = self.at(forward.path, coordinator)
+        try:
+            rows = self.at(forward.path, coordinator)
+        except XenAPIError as error:
+            if error.code == "HANDLE_INVALID" and error.params[0] == "host":
+                raise XenAPIError("HOST_OFFLINE", error.params[1]) from None
+            raise
         if not rows:
             return None
         row = rows[0]

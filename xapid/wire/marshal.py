@@ -252,6 +252,8 @@ def _enum(type_: Enum) -> Decode:
                 found = exact.get(value.lower())
             if found is not None:
                 return found
+            if not value:
+                raise XenAPIError("INVALID_VALUE", type_.name, value)
         raise unfit(type_.name, value)
 
     return decode
