@@ -145,9 +145,7 @@ def _snapshot_fields(context: Context, source: Row) -> dict[str, Any]:
         "is_a_snapshot": True,
         "snapshot_of": source.ref,
         "snapshot_time": context.now(),
-        "snapshot_info": frozenmap(
-            {"power-state-at-snapshot": source.power_state, "disk-snapshot-type": "crash_consistent"}
-        ),
+        "snapshot_info": frozenmap({"power-state-at-snapshot": source.power_state, "disk-snapshot-type": "crash_consistent"}),
         "snapshot_metadata": dump(source),
         "parent": source.parent,
     }

@@ -26,4 +26,3 @@ def load(db: Database, text: str) -> dict[str, Any]:
         return {}
     fields = {field.name: field for field in db.table("VM").cls.fields if field.derived_from is None}
     return {name: freeze(fields[name].type, value) for name, value in values.items() if name in fields}
-
