@@ -130,9 +130,34 @@ async def test_a_cancelled_program_is_killed(children, tmp_path):
 @ensured
 async def test_a_program_that_kills_its_guard_dies_with_it(children, tmp_path):
     file = tmp_path / "pids"
-    ended = await children.run(["sh", "-c", f"echo $$ > {file}; kill -KILL $PPID; sleep 600"], limit=9)
+    ended = await children.run(["sh", "-c", f"echo $$ > {file}; kill -KILL $PPID; while :; do :; done"], limit=9)
     assert ended.signal == signal.SIGKILL
     await until(lambda: not alive(pids(file)[0]))
+
+
+@ensured
+async def test_output_that_somebody_else_holds_open_is_not_waited_for(children, clock, tmp_path):
+    file, before = tmp_path / "pids", len(os.listdir("/proc/self/fd"))
+    script = f"setsid sleep 600 & echo said; echo $! > {file}; kill -KILL $PPID; while :; do :; done"
+    running = defer.ensureDeferred(children.run(["sh", "-c", script], limit=60))
+    await until(lambda: len(clock.getDelayedCalls()) == 2)
+    try:
+        clock.advance(module.DRAIN_FOR)
+        ended = await running
+        assert (ended.signal, ended.output) == (signal.SIGKILL, "said\n")
+        await until(lambda: len(os.listdir("/proc/self/fd")) == before)
+        assert not clock.getDelayedCalls()
+    finally:
+        os.kill(pids(file)[0], signal.SIGKILL)
+
+
+@ensured
+async def test_no_file_stays_open_when_a_program_has_ended(children):
+    await children.run(["true"], limit=9)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        await children.run(["true"], limit=9, given=b"x" * 100_000)
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_program_dies_with_the_daemon_that_started_it(tmp_path):

@@ -324,6 +324,14 @@ async def test_over_tls_a_script_talks_to_the_certificate_that_it_was_told_and_t
         server.stop()
 
 
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [("192.0.2.1", "https://192.0.2.1:8443"), ("0.0.0.0", "https://127.0.0.1:8443"), ("::", "https://[::1]:8443")],
+)
+def test_scripts_come_in_through_the_door_that_the_daemon_listens_at(address, url):
+    assert Door.at(address, 8443, "ab") == Door(url, "ab")
+
+
 class Strip(BaseHTTPRequestHandler):
     """The power strip of the document."""
 

@@ -149,7 +149,8 @@ class _Child(ProcessProtocol):
             if timer.active():
                 timer.cancel()
         if self.transport is not None:
-            self.transport.loseConnection()
+            for number in range(INPUT + 1):
+                self.transport.closeChildFD(number)
         if not self.ended.called:
             self.ended.callback(
                 Ended(

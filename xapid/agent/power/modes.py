@@ -100,6 +100,20 @@ class PowerOn:
         self._script: Mode = Script(scripts)
         self._built_in: dict[str, Mode] = {WAKE_ON_LAN: WakeOnLan(clock, send)}
 
+    @classmethod
+    def from_config(
+        cls, config: Config, reactor: IReactorProcess, clock: IReactorTime, sessions: Sessions, door: Callable[[], Door]
+    ) -> PowerOn:
+        """As ``config`` sets it. ``reactor`` starts processes, ``door`` says where this server can be reached."""
+        scripts = Scripts(
+            children=Children(reactor, clock),
+            folders=folders(config.plugins),
+            sessions=sessions,
+            door=door,
+            limit=float(config.plugin_time_limit),
+        )
+        return cls(clock, scripts)
+
     async def switch_on(self, target: Target) -> str:
         """Do what the host's mode says; returns what there is to say about it.
 
@@ -120,22 +134,6 @@ class PowerOn:
 def is_wake_on_lan(mode: str) -> bool:
     """Whether nothing has to be run for this mode."""
     return mode.lower() == WAKE_ON_LAN
-
-
-def power_on(
-    config: Config, reactor: IReactorProcess, clock: IReactorTime, sessions: Sessions, door: Callable[[], Door]
-) -> PowerOn:
-    """The modes as ``config`` sets them; ``reactor`` starts processes."""
-    return PowerOn(
-        clock,
-        Scripts(
-            children=Children(reactor, clock),
-            folders=folders(config.plugins),
-            sessions=sessions,
-            door=door,
-            limit=float(config.plugin_time_limit),
-        ),
-    )
 
 
 async def until(clock: IReactorTime, condition: Callable[[], bool], limit: float) -> bool:

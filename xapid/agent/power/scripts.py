@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,14 @@ class Door:
     url: str
     fingerprint: str
     """SHA-256 of the certificate to expect, in hexadecimal digits, colons or not; empty without TLS."""
+
+    @classmethod
+    def at(cls, address: str, port: int, fingerprint: str) -> Door:
+        """The door that listens with TLS on ``address``; a wildcard is reached through the loopback address."""
+        ip = ip_address(address)
+        if ip.is_unspecified:
+            ip = ip_address("127.0.0.1" if ip.version == 4 else "::1")
+        return cls(f"https://{ip}:{port}" if ip.version == 4 else f"https://[{ip}]:{port}", fingerprint)
 
 
 @attrs.frozen(kw_only=True)
