@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from xapid.datamodel.errors import XenAPIError
@@ -32,6 +33,9 @@ def introduce(
 
 def introduce_bundle(context: Context, name_label: str, name_description: str) -> str:
     _check_new(context, name_label, "")
+    for row in context.db.table("Repository"):
+        if row.origin == "bundle":
+            raise XenAPIError("BUNDLE_REPOSITORY_ALREADY_EXISTS", row.ref)
     with context.db.transaction() as tx:
         return tx.create("Repository", name_label=name_label, name_description=name_description, update=True, origin="bundle")
 
@@ -64,6 +68,29 @@ def set_gpgkey_path(context: Context, self: str, value: str) -> None:
     _check_key_path(value)
     with context.db.transaction() as tx:
         tx.update(row, gpgkey_path=value)
+
+
+def apply(context: Context, host: str) -> NoReturn:
+    """Agents install nothing."""
+    context.db.get("host", host)
+    if not any(pool.repositories for pool in context.db.table("pool")):
+        raise XenAPIError("NO_REPOSITORY_ENABLED")
+    raise XenAPIError("APPLY_UPDATES_FAILED", host)
+
+
+def apply_livepatch(
+    context: Context,
+    host: str,
+    component: str,
+    base_build_id: str,
+    base_version: str,
+    base_release: str,
+    to_version: str,
+    to_release: str,
+) -> NoReturn:
+    """Agents patch nothing."""
+    context.db.get("host", host)
+    raise XenAPIError("APPLY_LIVEPATCH_FAILED", f"{component} {to_version}-{to_release}")
 
 
 def _check_url(url: str) -> None:

@@ -1,4 +1,4 @@
-"""Snapshot schedules: their records, and what they may say. What runs by them is not here."""
+"""Snapshot schedules: their records, what they may say, and the snapshots that they take (class ``VMSS``)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
+from xapid.operations.alerts import raise_alert
 from xapid.operations.context import Context
 
 MINUTES = ("0", "15", "30", "45")
@@ -70,6 +72,44 @@ def set_last_run_time(context: Context, self: str, value: datetime) -> None:
 
 def set_type(context: Context, self: str, value: str) -> None:
     _update(context, self, type=value)
+
+
+async def snapshot_now(context: Context, vmss: str) -> str:
+    """Takes a snapshot of each VM; what fails is told in an alert and keeps no other VM from its snapshot.
+
+    Raises the alerts VMSS_SNAPSHOT_SUCCEEDED and VMSS_SNAPSHOT_FAILED.
+    """
+    db = context.db
+    row = db.get("VMSS", vmss)
+    failures = []
+    for vm in (db.get("VM", ref) for ref in row.VMs):
+        try:
+            await _take(context, row, vm)
+        except XenAPIError as error:
+            failures.append(f"{vm.name_label} ({vm.uuid}): {', '.join(error.description)}")
+    _update(context, vmss, last_run_time=context.now())
+    name = "VMSS_SNAPSHOT_FAILED" if failures else "VMSS_SNAPSHOT_SUCCEEDED"
+    raise_alert(db, context.now(), name, row, "\n".join(failures))
+    return ""
+
+
+async def _take(context: Context, vmss: Row, vm: Row) -> None:
+    """A new snapshot of one VM, and the end of those that are too many then."""
+    db = context.db
+    name = f"{vmss.name_label}-{vm.name_label}-{context.now():%Y%m%dT%H%M%SZ}"
+    leave_out: tuple[tuple[str, ...], ...] = ((),) if vmss.type == "snapshot" else ()
+    ref = await context.call(f"VM.{vmss.type}", vm.ref, name, *leave_out)
+    with db.transaction() as tx:
+        tx.update(ref, is_vmss_snapshot=True)
+    taken = [found for found in (db.get("VM", found) for found in db.get("VM", vm.ref).snapshots) if found.is_vmss_snapshot]
+    taken.sort(key=lambda snapshot: snapshot.snapshot_time)
+    for old in taken[: -vmss.retained_snapshots]:
+        drives = (db.get("VBD", vbd) for vbd in old.VBDs)
+        disks = [drive.VDI for drive in drives if drive.type == "Disk"] + [old.suspend_VDI]
+        await context.call("VM.destroy", old.ref)
+        for disk in disks:
+            if disk in db.table("VDI"):
+                await context.call("VDI.destroy", disk)
 
 
 def _update(context: Context, ref: str, **changes: Any) -> None:
