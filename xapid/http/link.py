@@ -12,8 +12,10 @@ import struct
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.hashes import SHA256
-from twisted.internet import interfaces
+from OpenSSL import SSL
+from twisted.internet import interfaces, tcp
 from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 
 
 class Link(Protocol):
@@ -32,6 +34,57 @@ class Link(Protocol):
     def loseConnection(self) -> None: ...
 
     def abortConnection(self) -> None: ...
+
+
+class TlsTransport(TLSMemoryBIOProtocol):
+    """Twisted's TLS, but what is written is encrypted in one go and sent in this turn of the reactor."""
+
+    _tlsConnection: SSL.Connection
+
+    def _write(self, octets: bytes) -> None:
+        if self._lostTLSConnection or not octets:
+            return
+        sent, view = 0, memoryview(octets)
+        try:
+            while sent < len(octets):
+                sent += self._tlsConnection.send(view[sent:])
+        except SSL.WantReadError:
+            self._bufferedWrite(octets[sent:])  # type: ignore[no-untyped-call]  # Twisted's has no types
+        except SSL.Error:
+            self._tlsShutdownFinished(Failure())  # type: ignore[no-untyped-call]  # Twisted's has no types
+        else:
+            self._flushSendBIO(len(octets))
+
+    def _flushSendBIO(self, size: int = 0) -> None:
+        room = size + size // 128 + 4096  # records add some bytes to every 16 KiB
+        while True:
+            try:
+                octets = self._tlsConnection.bio_read(room)
+            except SSL.WantReadError:
+                return
+            write(self.transport, octets)
+            if len(octets) < room:
+                return
+
+
+def write(transport: Any, data: bytes) -> None:
+    """Writes to a socket at once what it takes at once; Twisted sends the rest when the socket takes more.
+
+    A write that waits for the reactor's next turn costs more than the answer to a call.
+    """
+    if (
+        isinstance(transport, tcp.Connection)
+        and not transport._tempDataBuffer
+        and not transport.dataBuffer
+        and transport.connected
+        and not transport.disconnecting
+    ):
+        sent = transport.writeSomeData(data)
+        if isinstance(sent, int) and sent > 0:
+            if sent == len(data):
+                return
+            data = data[sent:]
+    transport.write(data)
 
 
 def is_tls(transport: Any) -> bool:

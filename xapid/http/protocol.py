@@ -356,7 +356,7 @@ class HttpProtocol(Protocol):
             b"Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Headers: X-Requested-With\r\n\r\n"
         ) % (head.version.encode(), size, connection, content_type)
         if size <= CHUNK:
-            self._link.write(b"".join((start, *answer)))
+            link.write(self._link, b"".join((start, *answer)))
             self._answered(head.keep_alive)
         else:
             self._stream = _Chunks(chain((start,), answer), lambda: self._answered(head.keep_alive))
@@ -374,9 +374,9 @@ class HttpProtocol(Protocol):
     def _refuse(self, head: Head | None, status: int, more: str = "") -> None:
         """Answers with a page and ends the connection."""
         if head is None:
-            self._link.write(pages.page("HTTP/1.1", status, more))
+            link.write(self._link, pages.page("HTTP/1.1", status, more))
         else:
-            self._link.write(pages.page(head.version, status, more, with_body=head.method != "HEAD"))
+            link.write(self._link, pages.page(head.version, status, more, with_body=head.method != "HEAD"))
         self._close_politely()
 
     # Writing --------------------------------------------------------------------------------------------------------
@@ -411,7 +411,7 @@ class HttpProtocol(Protocol):
         while stream is not None and self._writable:
             chunk = stream.next()
             if chunk:
-                self._link.write(chunk)
+                link.write(self._link, chunk)
             else:
                 self._stream = None
                 stream.done()
@@ -462,7 +462,7 @@ class HttpProtocol(Protocol):
     def send(self, data: bytes) -> None:
         """For an exchange: writes."""
         if self._state == _EXCHANGE:
-            self._link.write(data)
+            link.write(self._link, data)
 
     def expect(self, waiting: bool) -> None:
         """For an exchange: whether it is waiting for more of the body."""

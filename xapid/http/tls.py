@@ -22,6 +22,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from xapid.http.certificate import Certificate
+from xapid.http.link import TlsTransport
 
 AGENT_PROTOCOL: Final = b"xapid-agent/1"
 HTTP_PROTOCOL: Final = b"http/1.1"
@@ -39,9 +40,7 @@ _AGENT_SESSION_ID: Final = b"xapid-agent"
 
 
 class _Factory(TLSMemoryBIOFactory):
-    """Writes each answer at once: the request path hands over whole answers, which need not be gathered first."""
-
-    protocol = TLSMemoryBIOProtocol
+    protocol = TlsTransport
     noisy = False
 
 
