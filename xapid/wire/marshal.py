@@ -214,7 +214,7 @@ def _widen(value: int) -> float:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return -math.inf if value < 0 else math.inf
 
 
 def _bool(value: Loose) -> bool:

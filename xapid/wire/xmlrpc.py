@@ -210,7 +210,7 @@ _SCALARS: Final[Mapping[str, Callable[[str], Loose]]] = {
     "boolean": lambda text: text == "1",
     "double": number,
     "dateTime.iso8601": DateText,
-    "base64": lambda text: binascii.a2b_base64(text.encode()),
+    "base64": lambda text: binascii.a2b_base64("".join(text.split()).encode(), strict_mode=True),
 }
 
 
