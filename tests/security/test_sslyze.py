@@ -17,10 +17,22 @@ SUITES = [
     "TLS_RSA_WITH_AES_256_CBC_SHA256",
     "TLS_RSA_WITH_AES_128_CBC_SHA256",
 ]
-SCANS = (
-    "--sslv2 --sslv3 --tlsv1 --tlsv1_1 --tlsv1_2 --tlsv1_3 --certinfo --elliptic_curves --resum --reneg"
-    " --heartbleed --openssl_ccs --compression --robot"
-).split()
+SCANS = [
+    "--sslv2",
+    "--sslv3",
+    "--tlsv1",
+    "--tlsv1_1",
+    "--tlsv1_2",
+    "--tlsv1_3",
+    "--certinfo",
+    "--elliptic_curves",
+    "--resum",
+    "--reneg",
+    "--heartbleed",
+    "--openssl_ccs",
+    "--compression",
+    "--robot",
+]
 
 
 @pytest.fixture(scope="module")
