@@ -12,6 +12,7 @@ import re
 from xapid.agent.values import DiskConfig, NicConfig
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
+from xapid.placement.memory import domain_type_of
 
 VBD_POSITIONS = 255
 """How many positions are offered for drives; others may be asked for by name."""
@@ -100,7 +101,7 @@ def is_hvm(db: Database, vm: Row) -> bool:
         metrics = db.table("VM_metrics").find(vm.metrics)
         if metrics is not None and metrics.current_domain_type != "unspecified":
             return bool(metrics.current_domain_type == "hvm")
-    return bool(vm.domain_type == "hvm" or (vm.domain_type == "unspecified" and vm.HVM_boot_policy))
+    return domain_type_of(vm) == "hvm"
 
 
 def disk_config(db: Database, vbd: Row) -> DiskConfig:
