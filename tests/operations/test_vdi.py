@@ -168,9 +168,11 @@ def test_updating_reads_the_disk_anew(world, create):
 
 
 def test_forgetting_at_boot_shows_in_what_the_disk_and_its_vm_allow(world, create):
-    ref = create()
+    ref, vm = create(), world.vm()
+    world.vbd(vm, ref)
     vdi.set_on_boot(world.context, ref, "reset")
     assert "snapshot" not in world.row(ref).allowed_operations
+    assert "snapshot" not in world.row(vm).allowed_operations
     vdi.set_allow_caching(world.context, ref, True)
     assert world.row(ref).allow_caching is True
     world.vbd(world.vm("Running"), ref, currently_attached=True)

@@ -233,9 +233,12 @@ async def _rename(context: Context, ref: str, **change: str) -> None:
 
 
 def set_on_boot(context: Context, self: str, value: str) -> None:
-    with context.db.transaction() as tx:
-        tx.update(context.db.get("VDI", self), on_boot=value)
-        allowed.refresh(tx, context.db, context.db.get("VDI", self))
+    db = context.db
+    vdi = db.get("VDI", self)
+    vms = (db.table("VM").find(db.get("VBD", ref).VM) for ref in vdi.VBDs)
+    with db.transaction() as tx:
+        tx.update(vdi, on_boot=value)
+        allowed.refresh(tx, db, vdi, *(vm for vm in vms if vm is not None))
 
 
 def set_allow_caching(context: Context, self: str, value: bool) -> None:

@@ -238,7 +238,7 @@ def _no_quiesce(vm: VmFacts, operation: str) -> Refusal | None:
 def _disks_reset_on_boot(vm: VmFacts, operation: str) -> Refusal | None:
     disks = vm.disks_reset_on_boot
     if operation == "pool_migrate":
-        disks = [disk for disk in disks if disk.sm_config.get("caching") == "true"]
+        disks = [disk for disk in disks if disk.allow_caching or disk.sm_config.get("caching") == "true"]
     return ("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION",) if disks else None
 
 

@@ -84,7 +84,7 @@ class VmFacts(Facts):
     def disks_reset_on_boot(self) -> list[Row]:
         """Its disks that forget what was written at the next start."""
         disks = (self.find("VDI", vbd.VDI) for vbd in self.all("VBD", self.row.VBDs))
-        return [disk for disk in disks if disk is not None and disk.sm_config.get("on_boot") == "reset"]
+        return [d for d in disks if d is not None and "reset" in (d.on_boot, d.sm_config.get("on_boot"))]
 
     @cached_property
     def foreign_pcis(self) -> bool:
