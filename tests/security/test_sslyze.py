@@ -18,21 +18,9 @@ SUITES = [
     "TLS_RSA_WITH_AES_128_CBC_SHA256",
 ]
 SCANS = [
-    "--sslv2",
-    "--sslv3",
-    "--tlsv1",
-    "--tlsv1_1",
-    "--tlsv1_2",
-    "--tlsv1_3",
-    "--certinfo",
-    "--elliptic_curves",
-    "--resum",
-    "--reneg",
-    "--heartbleed",
-    "--openssl_ccs",
-    "--compression",
-    "--robot",
-]
+    "--sslv2", "--sslv3", "--tlsv1", "--tlsv1_1", "--tlsv1_2", "--tlsv1_3", "--certinfo",
+    "--elliptic_curves", "--resum", "--reneg", "--heartbleed", "--openssl_ccs", "--compression", "--robot",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
