@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -13,6 +13,7 @@ import attrs
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from xapid.agent.interface import IAgentObserver
 from xapid.agent.simulator.durations import PROFILES
 from xapid.agent.simulator.host import SimulatedHost
 from xapid.agent.simulator.machine import Machine, Surroundings
@@ -42,6 +43,8 @@ from xapid.operations.binding import bind
 from xapid.operations.reports import Reports
 from xapid.operations.services import Services
 from xapid.pool.agents import HostAgents
+from xapid.pool.federation import Federation
+from xapid.pool.membership import Membership
 from xapid.pool.role import Role
 from xapid.pool.secrets import PoolSecrets
 from xapid.tasks.registry import Tasks
@@ -105,8 +108,8 @@ class Pool:
 
     def hosts(self) -> list[Row]:
         """The hosts that answer from this process, the coordinator first."""
-        coordinator = self.services.role.coordinator
-        return sorted(self.db.table("host").rows(), key=lambda row: row.ref != coordinator)
+        elsewhere = {place.host for place in self.services.pool.membership.members()}
+        return _ordered(self.db, elsewhere)
 
 
 async def assemble(
@@ -128,9 +131,10 @@ async def assemble(
     roles.install(db)
     events = EventLog(db)
     kept = db.load()
+    elsewhere = {place.host for place in Membership(db).members()}
     now = datetime.fromtimestamp(int(clock.seconds()), UTC)
     if kept:
-        _move(db, site)
+        _move(db, site, elsewhere)
     else:
         counts = preset(config.preset, **config.counters)
         addresses = site.open(counts.hosts)
@@ -159,11 +163,14 @@ async def assemble(
         audit=audit,
     )
     surroundings = Surroundings()
-    observer = Reports(db, clock, services)
+    federation = Federation(db, clock, role, agents, secrets, Reports(db, clock, services), lambda: site.port)
+    federation.left = lambda: sessions.destroy_where(lambda session: True)
+    services.pool = federation
     for row in db.table("host").rows():
-        agent = simulated_host(db, row, clock, observer, surroundings, config.duration_profile)
-        agents.add(row.ref, agent)
-        await adoption.take_up(db, agent, row.ref)
+        if row.uuid not in elsewhere:
+            agent = simulated_host(db, row, clock, federation, surroundings, config.duration_profile)
+            agents.add(row.ref, agent)
+            await adoption.take_up(db, agent, row.ref)
     adoption.recompute(db)
     dispatcher = Dispatcher(db, services, bind(api), config, clock, ids)
     return Pool(
@@ -178,17 +185,22 @@ async def assemble(
     )
 
 
-def _move(db: Database, site: Site) -> None:
+def _ordered(db: Database, elsewhere: Collection[str]) -> list[Row]:
+    """The hosts of this process, the coordinator first. ``elsewhere`` are the uuids of those that other daemons run."""
+    coordinators = {str(pool.master) for pool in db.table("pool")}
+    hosts = [row for row in db.table("host") if row.uuid not in elsewhere]
+    return sorted(hosts, key=lambda row: row.ref not in coordinators)
+
+
+def _move(db: Database, site: Site, elsewhere: Collection[str]) -> None:
     """The hosts answer at the addresses of ``site`` now: their records, and the consoles on them, are to say so."""
-    coordinator = {str(pool.master) for pool in db.table("pool").rows()}
-    hosts = sorted(db.table("host").rows(), key=lambda row: row.ref not in coordinator)
+    hosts = _ordered(db, elsewhere)
     with db.transaction() as tx:
         for host, address in zip(hosts, site.open(len(hosts)), strict=True):
             if host.address != address:
                 tx.update(host, address=address)
-                for console in db.table("console").rows():
-                    vm = db.table("VM").find(console.VM)
-                    if vm is not None and vm.resident_on == host.ref:
+                for vm in (db.get("VM", ref) for ref in host.resident_VMs):
+                    for console in (db.get("console", ref) for ref in vm.consoles):
                         tx.update(console, location=console.location.replace(f"//{host.address}", f"//{address}", 1))
 
 
@@ -212,7 +224,7 @@ def _initialise_password(passwords: Passwords, config: Config) -> str | None:
 
 
 def simulated_host(
-    db: Database, row: Row, clock: IReactorTime, observer: Reports, surroundings: Surroundings, profile: str
+    db: Database, row: Row, clock: IReactorTime, observer: IAgentObserver, surroundings: Surroundings, profile: str
 ) -> SimulatedHost:
     """An agent that simulates the host of ``row``, with the hardware that its record shows."""
     metrics = db.get("host_metrics", row.metrics)

@@ -178,7 +178,7 @@ class Config:
     )
     seed: int | None = _setting(None, _whole(0, 2**63 - 1), "N", "Make references, uuids and MAC addresses repeatable.")
     duration_profile: str = _setting(
-        "realistic",
+        "instant",
         _one_of(*DURATION_PROFILES),
         "PROFILE",
         "How long simulated work takes: as on real machines, or no time at all.",

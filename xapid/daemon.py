@@ -16,6 +16,8 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from xapid import logs, sd_notify
+from xapid.agent.power.modes import PowerOn
+from xapid.agent.power.scripts import Door
 from xapid.assembly import Pool, assemble
 from xapid.auth.passwords import HashingThreads
 from xapid.config import Config, ConfigError
@@ -96,8 +98,12 @@ class Daemon:
             config, self._reactor, Ids(config.seed), run=self._threads, blobs=blobs, site=self, journal=journal
         )
         assert self._certificate is not None
-        self.tls = TlsPolicy(self._certificate)
+        federation = self.pool.services.pool
+        self.tls = TlsPolicy(self._certificate, federation.membership.is_pinned)
+        services = self.pool.services
+        services.power = PowerOn.from_config(config, self._reactor, self._reactor, services.sessions, self._door)
         self._listen()
+        await federation.start(self._certificate)
         self.pool.start()
         await self.pool.db.durable()
         gc.collect()
@@ -129,10 +135,16 @@ class Daemon:
             actions=self._actions(authenticator),
             https_only=lambda: bool(db.get("host", host.ref).https_only),
             https_port=self.port,
+            agents=self.pool.services.pool.accept,
             limits=Limits(body_size=self.config.max_body),
         )
         self._servers.append(server)
         return server
+
+    def _door(self) -> Door:
+        """Where scripts reach this server."""
+        assert self._certificate is not None
+        return Door.at(self.config.bind, self.port, self._certificate.fingerprint)
 
     def _actions(self, authenticator: HttpAuthenticator) -> dict[str, Serve]:
         blobs = BlobActions(self.pool.db, self.pool.services.blobs, authenticator, self._reactor)
@@ -151,6 +163,7 @@ class Daemon:
             server.stop()
         if hasattr(self, "pool"):
             self.pool.stop()
+            self.pool.services.pool.stop()
             if self.status != JOURNAL_FAILED:
                 await self.pool.db.close()
         for server in self._servers:

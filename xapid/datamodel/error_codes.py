@@ -390,7 +390,7 @@ ERRORS = (
     Error("MAC_INVALID", ("MAC",), "The text given is not a MAC address."),
     Error("MAC_STILL_EXISTS", ("MAC",), "The interface with that MAC address is still present in the host."),
     Error("MAP_DUPLICATE_KEY", ("type", "param_name", "uuid", "key"), "The map already has an entry under that key."),
-    Error("MEMORY_CONSTRAINT_VIOLATION", ("constraint",), "The memory limits of the VM break the rule stated."),
+    Error("MEMORY_CONSTRAINT_VIOLATION", ("constraint",), "The memory limits of the VM break the rule stated.", also=(0,)),
     Error(
         "MEMORY_CONSTRAINT_VIOLATION_MAXPIN", ("reason",),
         "The VM must have equal dynamic minimum, dynamic maximum and static maximum memory.",
@@ -942,7 +942,7 @@ ERRORS = (
     Error("VM_FAILED_SUSPEND_ACKNOWLEDGMENT", ("vm",), "The guest did not react to the request to suspend."),
     Error("VM_HALTED", ("vm",), "The VM shut itself down while the request was under way."),
     Error("VM_HAS_CHECKPOINT", ("vm",), "The VM has a checkpoint, which the request does not allow."),
-    Error("VM_HAS_NO_SUSPEND_VDI", ("vm",), "The VM has no suspend image to resume from."),
+    Error("VM_HAS_NO_SUSPEND_VDI", ("vm",), "The VM has no suspend image to resume from.", wire=("class", "vm")),
     Error("VM_HAS_PCI_ATTACHED", ("vm",), "A passed-through PCI device ties the VM to its host."),
     Error("VM_HAS_SRIOV_VIF", ("vm",), "An SR-IOV VIF ties the VM to its host."),
     Error("VM_HAS_TOO_MANY_SNAPSHOTS", ("vm",), "The VM has more snapshots than the request can deal with."),

@@ -47,6 +47,7 @@ from xapid.operations.pool_ha import (
     ha_prevent_restarts_for,
     ha_schedule_plan_recomputation,
 )
+from xapid.operations.pool_join import exchange_certificates_on_join, initial_auth, join, join_force
 from xapid.operations.pool_settings import (
     add_repository,
     add_to_guest_agent_config,

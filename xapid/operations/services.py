@@ -8,6 +8,7 @@ import attrs
 
 if TYPE_CHECKING:
     from xapid.agent.interface import IHostAgent
+    from xapid.agent.power.modes import PowerOn
     from xapid.auth.logins import Logins
     from xapid.auth.passwords import Passwords
     from xapid.auth.rbac import Rbac
@@ -69,6 +70,6 @@ class Services:
     observer: Any = None
     """Where agents report what they notice (:class:`xapid.agent.interface.IAgentObserver`)."""
     pool: Any = None
-    """Joining, leaving and leading a pool of daemons."""
-    power: Any = None
-    """Power-on plugins."""
+    """Joining and leading a pool of daemons (:class:`xapid.pool.federation.Federation`)."""
+    power: PowerOn | None = None
+    """Switching hosts on."""

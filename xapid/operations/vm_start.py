@@ -147,7 +147,7 @@ def _assert_has_image(db: Database, vm: Row) -> None:
     """A suspended VM without its memory can only be switched off. Errors: VM_HAS_NO_SUSPEND_VDI."""
     if vm.suspend_VDI not in db.table("VDI"):
         set_halted(db, vm)
-        raise XenAPIError("VM_HAS_NO_SUSPEND_VDI", vm.ref)
+        raise XenAPIError("VM_HAS_NO_SUSPEND_VDI", "VM", vm.ref)
 
 
 def _give_up(db: Database, vm: Row) -> None:

@@ -85,7 +85,7 @@ MESSAGES = (
             "OPERATION_NOT_ALLOWED", "BOOTLOADER_FAILED", "UNKNOWN_BOOTLOADER", "NO_HOSTS_AVAILABLE", "LICENCE_RESTRICTION",
         ),
         forward=chosen_host("vm"), operation="start",
-        also_locks=(Lock("vm.VBDs", "attach"), Lock("vm.VIFs", "attach"), Lock(THE_HOST, "vm_start")),
+        also_locks=(Lock("vm.VBDs", "attach"), Lock("vm.VIFs", "attach")),
     ),
     Message(
         "start_on", (Param("vm", Ref("VM")), Param("host", Ref("host")), Param("start_paused", Bool), Param("force", Bool)),
@@ -161,7 +161,7 @@ MESSAGES = (
         "resume", (Param("vm", Ref("VM")), Param("start_paused", Bool), Param("force", Bool)), Void,
         "Restores a suspended VM from its suspend image on a host of the server's choice.", "rio", roles=VM_OPERATOR,
         errors=("VM_BAD_POWER_STATE", "OPERATION_NOT_ALLOWED", "VM_IS_TEMPLATE"), forward=chosen_host("vm"),
-        operation="resume", also_locks=(Lock("vm.VBDs", "attach"), Lock(THE_HOST, "vm_resume")),
+        operation="resume", also_locks=(Lock("vm.VBDs", "attach"),),
     ),
     Message(
         "set_is_default_template", (Param("vm", Ref("VM")), Param("value", Bool)), Void,

@@ -1,0 +1,65 @@
+"""A XenAPI client, for talking to the coordinator of a pool that this host is about to join."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import treq
+from OpenSSL import SSL
+from twisted.internet.error import ConnectError
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.web.client import Agent, ResponseFailed
+from twisted.web.iweb import IPolicyForHTTPS
+from zope.interface import implementer
+
+from xapid.datamodel.errors import XenAPIError
+
+TIMEOUT: Final = 60
+OK: Final = 200
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _Unverified:
+    """TLS with whoever answers: the certificates of the pool are only learnt in the conversation."""
+
+    def __init__(self) -> None:
+        self._context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        self._context.set_min_proto_version(SSL.TLS1_2_VERSION)
+
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        connection = SSL.Connection(self._context, None)
+        connection.set_connect_state()
+        return connection
+
+
+@implementer(IPolicyForHTTPS)
+class _Policy:
+    def creatorForNetloc(self, hostname: bytes, port: int) -> _Unverified:
+        return _Unverified()
+
+
+class XenAPIClient:
+    """Calls one server. ``failed`` makes the error for a server that cannot be reached or does not speak XenAPI."""
+
+    def __init__(self, reactor: Any, address: str, port: int, failed: Callable[[], XenAPIError]) -> None:
+        host = f"[{address}]" if ":" in address else address
+        self._url = f"https://{host}:{port}/jsonrpc"
+        agent = Agent(reactor, _Policy())  # type: ignore[no-untyped-call]  # Twisted's
+        self._http = treq.client.HTTPClient(agent)
+        self._failed = failed
+
+    async def call(self, method: str, *params: Any) -> Any:
+        """The result of a call. Errors: those that the server answers with, and ``failed``."""
+        body = {"jsonrpc": "2.0", "method": method, "params": list(params), "id": 1}
+        try:
+            response = await self._http.post(self._url, json=body, timeout=TIMEOUT)
+            answer = await treq.json_content(response) if response.code == OK else {}
+        except (ConnectError, ResponseFailed, TimeoutError, OSError, ValueError) as problem:
+            raise self._failed() from problem
+        if "error" in answer:
+            raise XenAPIError.relayed(answer["error"]["message"], *answer["error"]["data"])
+        if "result" not in answer:
+            raise self._failed()
+        return answer["result"]

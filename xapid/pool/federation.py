@@ -1,0 +1,236 @@
+"""Daemons that are one pool: a host joins, its calls go to it, and what it notices comes back.
+
+The coordinator owns the database and dials its members; a member answers ``/agent/…`` for its host. A daemon knows the
+others by the certificates that it has pinned; their connections use the public address and port, under an ALPN name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from xapid.agent.interface import IAgentObserver, IHostAgent
+from xapid.agent.remote import AGENT, OBSERVER, RemoteAgent, RemoteObserver, answer_agent, answer_observer
+from xapid.agent.values import AgentFailure
+from xapid.database import Database
+from xapid.datamodel.errors import XenAPIError
+from xapid.http.certificate import Certificate
+from xapid.operations import allowed
+from xapid.operations.adoption import take_up
+from xapid.pool import adoption
+from xapid.pool.agents import HostAgents
+from xapid.pool.client import XenAPIClient
+from xapid.pool.dialling import Peer, PinnedTls
+from xapid.pool.link import HostLink
+from xapid.pool.membership import Membership, Place
+from xapid.pool.role import Role
+from xapid.pool.secrets import PoolSecrets
+
+log = Logger()
+
+ADOPT: Final = "/pool/adopt/"
+
+
+@implementer(IAgentObserver)
+class Federation:
+    """This daemon among the others of its pool (``context.services.pool``)."""
+
+    def __init__(
+        self,
+        db: Database,
+        reactor: Any,
+        role: Role,
+        agents: HostAgents,
+        secrets: PoolSecrets,
+        observer: IAgentObserver,
+        port: Callable[[], int],
+    ) -> None:
+        self.membership = Membership(db)
+        self._db = db
+        self._reactor = reactor
+        self._role = role
+        self._agents = agents
+        self._secrets = secrets
+        self._observer = observer
+        self._port = port
+        self._peers: dict[str, Peer] = {}
+        self._certificate: Certificate | None = None
+        self.left: Callable[[], None] = lambda: None
+        """Called when this daemon has become a member: sessions of its former pool mean nothing any more."""
+
+    # Beginning and end --------------------------------------------------------------------------------------------------
+
+    async def start(self, certificate: Certificate) -> None:
+        """Present ``certificate`` from now on, take up the part that was kept, and reach for the members."""
+        self._certificate = certificate
+        self.membership.pin(self._own_uuid(), certificate.certificate_pem.decode())
+        leader = self.membership.leader
+        if leader is not None:
+            self._follow(leader)
+            return
+        for place in list(self.membership.members()):
+            row = self._db.table("host").find_uuid(place.host)
+            if row is not None:
+                self._lead(row.ref, place)
+
+    def stop(self) -> None:
+        """Hang up."""
+        for peer in self._peers.values():
+            peer.close()
+
+    def accept(self, fingerprint: str) -> HostLink | None:
+        """The protocol for a host that has connected with this certificate; None for a stranger."""
+        host = self.membership.host_of(fingerprint)
+        if host is None:
+            return None
+
+        async def answer(path: str, body: bytes) -> bytes:
+            return await self._answer(host, path, body)
+
+        return HostLink(answer)
+
+    # Joining ------------------------------------------------------------------------------------------------------------
+
+    async def join(self, address: str, user: str, password: str) -> None:
+        """Become a member of the pool that answers at ``address``, which may carry a port.
+
+        Errors: JOINING_HOST_CONNECTION_FAILED; what the coordinator refuses the login with.
+        """
+        host, port = split_address(address, self._port())
+        own = self._own_uuid()
+        if self._certificate is None:
+            raise XenAPIError("JOINING_HOST_SERVICE_FAILED")
+        client = XenAPIClient(self._reactor, host, port, lambda: XenAPIError("JOINING_HOST_CONNECTION_FAILED"))
+        session = await client.call("session.login_with_password", user, password, "2.23", "xapid")
+        pem = self._certificate.certificate_pem.decode()
+        pins = await client.call("pool.exchange_certificates_on_join", session, own, pem)
+        secret = await client.call("pool.initial_auth", session)
+        pools = await client.call("pool.get_all_records", session)
+        master = next(iter(pools.values()))["master"]
+        leader = Place(await client.call("host.get_uuid", session, master), host, port)
+        await client.call("session.logout", session)
+        with self._db.transaction():
+            for uuid, certificate in pins.items():
+                self.membership.pin(uuid, certificate)
+            self._secrets.use(secret)
+        address = str(self._db.table("host").by_uuid(own).address)
+        peer = self._peer(leader)
+        place = Place(own, address, self._port())
+        head = orjson.dumps({"host": place.host, "address": place.address, "port": place.port})
+        answer = orjson.loads(await peer.send(f"{ADOPT}{own}", head + b"\n" + adoption.pack(self._db)))
+        if "error" in answer:
+            raise XenAPIError.relayed(*answer["error"])
+        self.membership.follow(leader)
+        self._reactor.callLater(0, self._leave, leader)
+
+    def exchange_certificates(self, host: str, certificate: str) -> dict[str, str]:
+        """Pin the certificate of a host that is about to join; returns those of the pool. Errors: INVALID_VALUE."""
+        try:
+            self.membership.pin(host, certificate)
+        except ValueError:
+            raise XenAPIError("INVALID_VALUE", "certificate", certificate) from None
+        return self.membership.pins()
+
+    @property
+    def secret(self) -> str:
+        """The pool's secret, for a host that joins."""
+        return self._secrets.current
+
+    def _leave(self, leader: Place) -> None:
+        self._follow(leader)
+        self.left()
+
+    async def _adopt(self, host: str, body: bytes) -> bytes:
+        """A pinned host brings its objects: they become the pool's, and the host a member."""
+        head, _, packed = body.partition(b"\n")
+        place = Place(**orjson.loads(head))
+        try:
+            if place.host != host:
+                raise XenAPIError("INVALID_VALUE", "host", place.host)
+            with self._db.transaction() as tx:
+                ref = adoption.unpack(self._db, packed)
+                pbds = adoption.introduce_shared_storage(tx, self._db, ref)
+                for pbd in pbds:
+                    tx.update(pbd, currently_attached=True)
+                self.membership.add_member(place)
+                for table in (self._db.table(cls) for cls in ("VM", "SR", "VBD", "VIF", "VDI", "host")):
+                    allowed.refresh(tx, self._db, *table.rows())
+            agent = self._lead(ref, place)
+            await take_up(self._db, agent, ref)
+            await self._db.durable()
+        except XenAPIError as refusal:
+            return orjson.dumps({"error": refusal.description})
+        return orjson.dumps({"value": ref})
+
+    # Roles --------------------------------------------------------------------------------------------------------------
+
+    def _follow(self, leader: Place) -> None:
+        self._role.leader = leader.address
+
+    def _lead(self, ref: str, place: Place) -> IHostAgent:
+        agent = RemoteAgent(place.host, self._peer(place).send)
+        self._agents.add(ref, agent)
+        return agent
+
+    def _peer(self, place: Place) -> Peer:
+        assert self._certificate is not None
+        pins = self.membership
+
+        async def answer(path: str, body: bytes) -> bytes:
+            return await self._answer(place.host, path, body)
+
+        tls = PinnedTls(self._certificate, lambda fingerprint: pins.host_of(fingerprint) == place.host)
+        peer = Peer(self._reactor, place.address, place.port, tls, place.host, answer)
+        self._peers[place.host] = peer
+        return peer
+
+    # What the agent of this host notices goes to the coordinator, wherever it is (IAgentObserver) ---------------------------
+
+    def domain_changed(self, *args: Any) -> None:
+        """See :class:`~xapid.agent.interface.IAgentObserver`."""
+        self._told.domain_changed(*args)
+
+    def guest_reported(self, *args: Any) -> None:
+        """See :class:`~xapid.agent.interface.IAgentObserver`."""
+        self._told.guest_reported(*args)
+
+    def carrier_changed(self, *args: Any) -> None:
+        """See :class:`~xapid.agent.interface.IAgentObserver`."""
+        self._told.carrier_changed(*args)
+
+    @property
+    def _told(self) -> Any:
+        leader = self.membership.leader
+        if leader is None:
+            return self._observer
+        return RemoteObserver((self._peers.get(leader.host) or self._peer(leader)).send)
+
+    async def _answer(self, host: str, path: str, body: bytes) -> bytes:
+        """Carry out what another host of the pool asks for."""
+        leader = self.membership.leader
+        if path.startswith(ADOPT):
+            return await self._adopt(host, body)
+        if path.startswith(OBSERVER) and leader is None:
+            return await answer_observer(self._observer, path, body)
+        if path.startswith(AGENT) and host != self._own_uuid() and host in self.membership.pins():
+            own = self._agents.find(self._db.table("host").by_uuid(self._own_uuid()).ref)
+            if own is not None:
+                return await answer_agent(own, path, body)
+        failure = AgentFailure("not_supported", (path,))
+        return orjson.dumps({"failure": [failure.reason, *failure.details]})
+
+    def _own_uuid(self) -> str:
+        row = self._db.table("host").find(self._role.coordinator)
+        return "" if row is None else str(row.uuid)
+
+
+def split_address(text: str, port: int) -> tuple[str, int]:
+    """An address and a port, of which the text need not have one. IPv6 addresses with a port stand in brackets."""
+    host, colon, number = text.rpartition(":")
+    if colon and number.isdigit() and (":" not in host or host.endswith("]")):
+        return host.removeprefix("[").removesuffix("]"), int(number)
+    return text.removeprefix("[").removesuffix("]"), port
