@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from xapid.datamodel.errors import XenAPIError
+
 
 @pytest.fixture
 def api(xapid_session):
@@ -99,6 +101,34 @@ def test_evacuation_moves_nothing_when_one_vm_cannot_move(api, member, xapid_clo
     assert refused(api.host.assert_can_evacuate, member) == ["CANNOT_EVACUATE_HOST", f"OPERATION_BLOCKED,{stuck},no"]
     assert refused(api.host.evacuate, member) == ["OPERATION_BLOCKED", stuck, "no"]
     assert api.VM.get_resident_on(free) == member
+
+
+def test_evacuation_in_small_batches_moves_every_vm_and_fails_with_what_a_move_fails_with(
+    api, member, xapid_clock, xapid_server, monkeypatch
+):
+    vms = [running_vm(api, member, f"v{number}") for number in range(3)]
+    xapid_clock.pass_time(60)
+    hypervisor = xapid_server.pool.services.agents.get(member).hypervisor
+
+    async def fail(*_):
+        raise XenAPIError("CANNOT_CONTACT_HOST", member)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hypervisor, "migrate", fail)
+        assert refused(api.host.evacuate, member, "OpaqueRef:NULL", "1") == ["CANNOT_CONTACT_HOST", member]
+    assert all(api.VM.get_resident_on(vm) == member for vm in vms)
+    api.host.evacuate(member, "OpaqueRef:NULL", "1")
+    assert all(api.VM.get_resident_on(vm) != member for vm in vms)
+
+
+def test_a_network_for_evacuation_needs_addresses_at_both_ends(api, member, xapid_clock):
+    vm = running_vm(api, member)
+    xapid_clock.pass_time(60)
+    networks = {row["bridge"]: ref for ref, row in api.network.get_all_records().items()}
+    assert refused(api.host.evacuate, member, networks["xenbr1"])[0] == "PIF_HAS_NO_NETWORK_CONFIGURATION"
+    assert api.VM.get_resident_on(vm) == member
+    api.host.evacuate(member, networks["xenbr0"])
+    assert api.VM.get_resident_on(vm) != member
 
 
 def test_without_another_host_no_vm_can_leave(api, host):

@@ -5,8 +5,10 @@ Serves ``host.evacuate`` and its kin, and what has to be done before a host goes
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredList
 
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
@@ -99,7 +101,10 @@ async def empty(context: Context, host: str, network: str, batch: int) -> None:
             context.task.progress(done / len(plan.moves))
 
     movers = [Deferred.fromCoroutine(mover()) for _ in range(min(batch or DEFAULT_BATCH, len(plan.moves)))]
-    await _all(movers)
+    outcomes: list[tuple[bool, Any]] = await DeferredList(movers, consumeErrors=True)
+    for succeeded, outcome in outcomes:
+        if not succeeded:
+            outcome.raiseException()
     if resident_vms(db, host):
         raise XenAPIError("INTERNAL_ERROR", "VMs came to the host while it was evacuated")
 
@@ -117,15 +122,6 @@ async def stop_all(context: Context, host: str) -> None:
             await context.call("VM.clean_shutdown", vm)
         except XenAPIError:
             await context.call("VM.hard_shutdown", vm)
-
-
-async def _all(movers: list[Deferred[None]]) -> None:
-    """Wait for all; raise what the first failed with."""
-    await gatherResults([mover.addErrback(lambda failure: failure) for mover in movers], consumeErrors=True).addErrback(_unwrap)
-
-
-def _unwrap(failure: object) -> object:
-    return getattr(getattr(failure, "value", None), "subFailure", failure)
 
 
 def _check_network(db: Database, network: str, hosts: set[str]) -> None:
