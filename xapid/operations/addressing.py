@@ -1,9 +1,10 @@
-"""Checks of IP and MAC addresses as calls give them, and of lists of name servers."""
+"""Checks of IP, MAC and web addresses as calls give them, and of lists of name servers."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from urllib.parse import urlsplit
 
 from xapid.datamodel.errors import XenAPIError
 
@@ -16,6 +17,15 @@ def is_address(text: str, version: int) -> bool:
         return ipaddress.ip_address(text).version == version
     except ValueError:
         return False
+
+
+def is_http_url(text: str) -> bool:
+    """Whether ``text`` is a URL that names a web server."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def check_address(parameter: str, text: str, version: int) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 from xapid.datamodel.errors import XenAPIError
+from xapid.operations.addressing import is_http_url
 from xapid.operations.context import Context
 
 _KEY_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*|")
@@ -94,8 +94,7 @@ def apply_livepatch(
 
 
 def _check_url(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not is_http_url(url):
         raise XenAPIError("INVALID_BASE_URL", url)
 
 
