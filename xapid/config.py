@@ -197,6 +197,9 @@ class Config:
     event_batching: int = _setting(
         50, _whole(0, 60_000), "MS", "How many milliseconds event.from waits for more events before it answers."
     )
+    lock_patience: int = _setting(
+        20, _whole(0, 3600), "SECONDS", "How long a call waits for another one that works on the same object."
+    )
     max_body: int = _setting(300 * KIB, _whole(KIB, 1024 * KIB * KIB), "BYTES", "The largest body of a call that is read.")
     session_lifetime: int = _setting(86_400, _whole(1, 10 * 365 * 86_400), "SECONDS", "How long an idle session lives.")
 

@@ -30,7 +30,7 @@ from xapid.http.certificate import Certificate
 from xapid.http.exchange import Serve
 from xapid.http.files import WebRoot
 from xapid.http.server import HttpServer, Limits
-from xapid.http.tls import TlsPolicy
+from xapid.http.tls import PinnedClient, TlsPolicy
 from xapid.ids import Ids
 from xapid.inventory.build import HostCertificate
 from xapid.listening import Sockets, adopt, bind
@@ -103,7 +103,7 @@ class Daemon:
         services = self.pool.services
         services.power = PowerOn.from_config(config, self._reactor, self._reactor, services.sessions, self._door)
         self._listen()
-        await federation.start(self._certificate)
+        await federation.start(self._certificate.certificate_pem.decode(), lambda known: PinnedClient(self._certificate, known))
         self.pool.start()
         await self.pool.db.durable()
         gc.collect()

@@ -86,7 +86,7 @@ class Rbac:
         field = entry.message.name.removeprefix("set_")
         if field != entry.message.name and f"{entry.cls.name}.add_to_{field}" in self._keyed:
             row = self._db.find(args[0])
-            if row is not None and row.class_name == entry.cls.name:
+            if row is not None and row.kind == entry.cls.name:
                 self.check_map_change(session, entry.cls.name, field, getattr(row, field), args[1])
 
     def check_map_change(self, session: Session, cls: str, field: str, old: Mapping[str, str], new: Mapping[str, str]) -> None:

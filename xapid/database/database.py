@@ -140,7 +140,7 @@ class Transaction:
         self._persist: set[str] = set()
         self._meta_before: dict[str, str | None] = {}
 
-    def create(self, cls: str, *, ref: str | None = None, **values: Any) -> str:
+    def create(self, cls: str, /, *, ref: str | None = None, **values: Any) -> str:
         """A new object; fields not given take their initial value. Characters that cannot be kept are dropped.
 
         Errors: DB_UNIQUENESS_CONSTRAINT_VIOLATION for a reference or uuid that exists.
@@ -242,7 +242,7 @@ class Transaction:
         ref = target if isinstance(target, str) else target.ref
         row = self.database.find(ref) if isinstance(target, str) else target._table.find(ref)
         if row is None:
-            raise XenAPIError("HANDLE_INVALID", "Object" if isinstance(target, str) else target.class_name, ref)
+            raise XenAPIError("HANDLE_INVALID", "Object" if isinstance(target, str) else target.kind, ref)
         return row
 
     def _put(self, table: Table, ref: str, row: Row | None) -> None:

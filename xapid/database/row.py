@@ -8,6 +8,7 @@ computed from the tables as they are now.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,12 +38,7 @@ class Row:
         def __getattr__(self, name: str) -> Any: ...
 
     @property
-    def cls(self) -> str:
-        """The name of the row's class; rows of class ``message`` have a field of that name: use :attr:`class_name`."""
-        return self._table.cls.name
-
-    @property
-    def class_name(self) -> str:
+    def kind(self) -> str:
         """The name of the row's class."""
         return self._table.cls.name
 
@@ -59,21 +55,27 @@ class Row:
         return dict(self.items())
 
     def __repr__(self) -> str:
-        return f"<{self.class_name} {self.ref}>"
+        return f"<{self.kind} {self.ref}>"
 
 
 STAMPS = ("ref", "_table", "_created", "_modified")
 """The first arguments of every row class."""
 
 
+@cache
+def _row_class(name: str, stored: tuple[str, ...], derived: tuple[str, ...]) -> type[Row]:
+    properties = {field: _members(field) for field in derived}
+    base = cast(type[Row], type(f"{name}Base", (Row,), {"__slots__": (), **properties}))
+    fields = {each: attrs.field(alias=f"argument_{number}") for number, each in enumerate((*STAMPS, *stored))}
+    made = attrs.make_class(name, fields, bases=(base,), slots=True, frozen=True, eq=False, repr=False)
+    return cast(type[Row], made)
+
+
 def row_class(cls: Class) -> type[Row]:
     """The class of the rows of ``cls``: its stored fields in order, and a property for each derived one."""
-    stored = [field.name for field in cls.fields if field.derived_from is None]
-    derived = {field.name: _members(field.name) for field in cls.fields if field.derived_from is not None}
-    base = cast(type[Row], type(f"{cls.name}Base", (Row,), {"__slots__": (), **derived}))
-    fields = {name: attrs.field(alias=f"argument_{number}") for number, name in enumerate((*STAMPS, *stored))}
-    made = attrs.make_class(cls.name, fields, bases=(base,), slots=True, frozen=True, eq=False, repr=False)
-    return cast(type[Row], made)
+    stored = tuple(field.name for field in cls.fields if field.derived_from is None)
+    derived = tuple(field.name for field in cls.fields if field.derived_from is not None)
+    return _row_class(cls.name, stored, derived)
 
 
 def _members(field: str) -> property:

@@ -968,7 +968,7 @@ ERRORS = (
     ),
     Error("VM_IS_PROTECTED", ("vm",), "High availability protects the VM, which the request does not allow."),
     Error("VM_IS_SNAPSHOT", None, "The request is not possible for a snapshot."),
-    Error("VM_IS_TEMPLATE", ("vm",), "The request is not possible for a template."),
+    Error("VM_IS_TEMPLATE", ("vm",), "The request is not possible for a template.", wire=("vm", "operation"), also=(1,)),
     Error("VM_IS_USING_NESTED_VIRT", ("VM",), "The request is not possible while the VM uses nested virtualization."),
     Error("VM_LACKS_FEATURE", ("vm",), "The guest does not announce the ability that the request needs."),
     Error("VM_MEMORY_SIZE_TOO_LOW", ("vm",), "The VM has less memory than it needs to start."),
@@ -1000,7 +1000,7 @@ ERRORS = (
     Error("VM_SHUTDOWN_TIMEOUT", ("vm", "timeout"), "The guest did not finish shutting down in the time allowed."),
     Error("VM_SNAPSHOT_FAILED", None, "The snapshot of the VM could not be taken."),
     Error("VM_SNAPSHOT_WITH_QUIESCE_FAILED", ("vm",), "Taking a quiesced snapshot of the VM failed."),
-    Error("VM_SNAPSHOT_WITH_QUIESCE_NOT_SUPPORTED", ("vm", "error"), "The VM cannot be quiesced for a snapshot."),
+    Error("VM_SNAPSHOT_WITH_QUIESCE_NOT_SUPPORTED", ("vm", "error"), "The VM cannot be quiesced for a snapshot.", also=(1,)),
     Error(
         "VM_SNAPSHOT_WITH_QUIESCE_PLUGIN_DEOS_NOT_RESPOND", ("vm",),
         "The helper in the guest did not answer the request to quiesce.",

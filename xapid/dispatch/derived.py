@@ -92,6 +92,7 @@ def _get(db: Database, cls: str, declared: Field) -> Derived:
 
 def _set(db: Database, cls: str, declared: Field) -> Derived:
     field = declared.name
+
     def set_(ref: str, value: Any) -> None:
         with db.transaction() as tx:
             tx.update(db.get(cls, ref), **{field: value})
@@ -101,6 +102,7 @@ def _set(db: Database, cls: str, declared: Field) -> Derived:
 
 def _add(db: Database, cls: str, declared: Field) -> Derived:
     field = declared.name
+
     def add(ref: str, value: Any) -> None:
         row = db.get(cls, ref)
         present = getattr(row, field)
@@ -113,6 +115,7 @@ def _add(db: Database, cls: str, declared: Field) -> Derived:
 
 def _remove(db: Database, cls: str, declared: Field) -> Derived:
     field = declared.name
+
     def remove(ref: str, value: Any) -> None:
         row = db.get(cls, ref)
         with db.transaction() as tx:
@@ -123,6 +126,7 @@ def _remove(db: Database, cls: str, declared: Field) -> Derived:
 
 def _add_to(db: Database, cls: str, declared: Field) -> Derived:
     field = declared.name
+
     def add_to(ref: str, key: Any, value: Any) -> None:
         row = db.get(cls, ref)
         if key in getattr(row, field):
@@ -137,6 +141,7 @@ def _add_to(db: Database, cls: str, declared: Field) -> Derived:
 
 def _remove_from(db: Database, cls: str, declared: Field) -> Derived:
     field = declared.name
+
     def remove_from(ref: str, key: Any) -> None:
         with db.transaction() as tx:
             tx.remove_from(db.get(cls, ref), field, key)

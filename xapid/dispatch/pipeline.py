@@ -35,9 +35,10 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, Ref, Set, String
 from xapid.dispatch.context import CallContext
 from xapid.dispatch.endpoint import Endpoint, endpoints
-from xapid.dispatch.locks import locked
+from xapid.dispatch.locks import Locks
 from xapid.dispatch.places import Places
 from xapid.ids import Ids
+from xapid.operations.agent_errors import translated
 from xapid.operations.binding import Bound
 from xapid.operations.services import Services
 from xapid.tasks.running import RunningTask
@@ -62,6 +63,7 @@ class Dispatcher:
         self._config = config
         self._clock = clock
         self._ids = ids
+        self._locks = Locks(db, services.events, clock, config.lock_patience)
         self._endpoints = endpoints(services.api, db, bound)
         self._by_name = self._endpoints | {name.replace(".", "_", 1): end for name, end in self._endpoints.items()}
         self._listed = tuple(self._endpoints)
@@ -201,19 +203,19 @@ class Dispatcher:
             return endpoint.run(*args)
         here = self._here(origin)
         places = Places(self._db, self._services, endpoint.entry, args)
-        primary = places.primary()
-        named = places.named
-        with locked(self._db, [] if primary is None else [primary], task.ref, named):
+        locks, named = self._locks, places.named
+        async with locks.hold(places.primary, task.ref, named), locks.hold(places.also, task.ref, named):
             host = places.host(here)
-            with locked(self._db, places.also(host), task.ref, named):
+            async with locks.hold(lambda: places.on(host), task.ref, named):
                 if endpoint.kind == "refused":
                     places.assert_not_null()
                     return endpoint.run()
                 context = CallContext(
                     self._db, self._clock, self._ids, self._config, self._services, session, task, host, origin, self._nested
                 )
-                result = endpoint.run(context, *args)
-                return await result if endpoint.is_async else result
+                with translated(self._db):
+                    result = endpoint.run(context, *args)
+                    return await result if endpoint.is_async else result
 
     async def _nested(self, context: CallContext, name: str, args: tuple[Any, ...]) -> Any:
         """A message that an operation calls: under its own locks, but with the rights and the task of the caller."""

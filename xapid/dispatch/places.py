@@ -48,20 +48,24 @@ class Places:
             if isinstance(param.type, Ref) and ref == NULL_REF:
                 self.db.get(param.type.to, ref)
 
-    def primary(self) -> Mark | None:
-        """The object that carries the message's own operation. Errors: HANDLE_INVALID."""
+    def primary(self) -> list[Mark]:
+        """The object that carries the message's own operation, if it has one. Errors: HANDLE_INVALID."""
         operation = self.entry.message.operation
         if operation is None:
-            return None
-        path = locked_path(self.entry.message)
-        (row,) = self.at(path, NULL_REF, strict=True)
-        return Mark(row, operation)
+            return []
+        return [Mark(row, operation) for row in self.at(locked_path(self.entry.message), NULL_REF)]
 
-    def also(self, host: str) -> list[Mark]:
-        """The related objects that are marked as well."""
-        return [Mark(row, lock.operation) for lock in self.entry.message.also_locks for row in self.at(lock.path, host)]
+    def also(self) -> list[Mark]:
+        """The related objects that are marked as well, the host apart."""
+        locks = [lock for lock in self.entry.message.also_locks if lock.path != THE_HOST]
+        return [Mark(row, lock.operation) for lock in locks for row in self.at(lock.path, NULL_REF)]
 
-    def at(self, path: str, host: str, *, strict: bool = False) -> list[Row]:
+    def on(self, host: str) -> list[Mark]:
+        """The marks on the host that the message runs on, once it is known."""
+        locks = [lock for lock in self.entry.message.also_locks if lock.path == THE_HOST]
+        return [Mark(self.db.get("host", host), lock.operation) for lock in locks]
+
+    def at(self, path: str, host: str) -> list[Row]:
         """The objects that ``path`` leads to. A parameter must lead to one; references further on may be null."""
         head, *rest = path.split(".")
         if head == THE_POOL:
@@ -108,10 +112,10 @@ class Places:
         row = rows[0]
         match forward.kind:
             case "host":
-                ref = row.ref if row.class_name == "host" else getattr(row, "host", NULL_REF)
+                ref = row.ref if row.kind == "host" else getattr(row, "host", NULL_REF)
                 return self._live(ref)
             case "vm":
-                vm = row if row.class_name == "VM" else self.db.table("VM").find(getattr(row, "VM", NULL_REF))
+                vm = row if row.kind == "VM" else self.db.table("VM").find(getattr(row, "VM", NULL_REF))
                 ref = NULL_REF if vm is None else vm.resident_on
                 return self._live(ref)
             case "sr":
@@ -138,7 +142,7 @@ class Places:
 
     def _sr_of(self, row: Row) -> Row | None:
         table = self.db.table("SR")
-        match row.class_name:
+        match row.kind:
             case "SR":
                 return row
             case "VBD":
@@ -165,6 +169,6 @@ def hosts_of_sr(db: Database, sr: Row, unplugged: bool = False) -> list[str]:
 
 def _follow(db: Database, row: Row, field: str) -> list[Row]:
     value = getattr(row, field)
-    cls = ref_class(next(f.type for f in db.table(row.class_name).cls.fields if f.name == field)) or ""
+    cls = ref_class(next(f.type for f in db.table(row.kind).cls.fields if f.name == field)) or ""
     refs = value if isinstance(value, tuple) else (value,)
     return [found for ref in refs if (found := db.table(cls).find(ref)) is not None]

@@ -103,7 +103,7 @@ class BlobActions:
         query = exchange.head.query
         if "ref" in query:
             found = self._database.find(query["ref"])
-            return found if found is not None and found.class_name == "blob" else None
+            return found if found is not None and found.kind == "blob" else None
         try:
             return self._database.table("blob").by_uuid(query["uuid"])
         except XenAPIError:

@@ -17,7 +17,12 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.hashes import SHA256
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IOpenSSLServerConnectionCreator,
+    IProtocolFactory,
+    IReactorTime,
+)
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
@@ -99,3 +104,31 @@ def _context(certificate: Certificate, session_id: bytes) -> SSL.Context:
         context.add_extra_chain_cert(each)
     context.check_privatekey()
     return context
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class PinnedClient:
+    """The side of a host that calls another of its pool.
+
+    It presents ``own``, and takes no other certificate than the one that ``is_pinned`` knows by its SHA-256.
+    """
+
+    def __init__(self, own: Certificate, is_pinned: Callable[[str], bool]) -> None:
+        self._is_pinned = is_pinned
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        context.set_max_proto_version(SSL.TLS1_2_VERSION)
+        context.set_alpn_protos([AGENT_PROTOCOL])
+        context.use_privatekey(own.key)
+        context.use_certificate(own.leaf)
+        context.set_verify(SSL.VERIFY_PEER, self._verify)
+        self._context = context
+
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """A connection about to shake hands."""
+        connection = SSL.Connection(self._context, None)
+        connection.set_connect_state()
+        return connection
+
+    def _verify(self, connection: SSL.Connection, certificate: X509, error: int, depth: int, accepted: int) -> bool:
+        return depth > 0 or self._is_pinned(certificate.to_cryptography().fingerprint(SHA256()).hex())

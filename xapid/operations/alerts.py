@@ -25,7 +25,7 @@ def add_alert(context: Context, name: str, priority: int, cls: str, obj_uuid: st
 
 def raise_alert(db: Database, now: datetime, name: str, about: Row, body: str = "") -> str:
     """A message that the system itself raises about an object, at the priority that such alerts have."""
-    cls = next((word for word, own in CLASSES.items() if own == about.class_name), about.class_name)
+    cls = next((word for word, own in CLASSES.items() if own == about.kind), about.kind)
     return _add(db, now, name, ALERTS[name].priority, cls, about.uuid, body)
 
 

@@ -144,4 +144,4 @@ def nic_config(db: Database, vif: Row, network: Row | None = None) -> NicConfig:
 def assert_idle(row: Row) -> None:
     """Errors: OTHER_OPERATION_IN_PROGRESS, while something is under way on an object."""
     for task, operation in row.current_operations.items():
-        raise XenAPIError("OTHER_OPERATION_IN_PROGRESS", row.class_name, row.ref, operation, task)
+        raise XenAPIError("OTHER_OPERATION_IN_PROGRESS", row.kind, row.ref, operation, task)

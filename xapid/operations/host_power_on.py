@@ -62,7 +62,7 @@ async def _power_on(context: Context, host: Row) -> None:
         with translated(context.db):
             await agent.power_on(remote)
         await come_back(context, host.ref)
-    elif not await power.comes_up(target):
+    elif power is not None and not await power.comes_up(target):
         text = "The host did not power on"
         raise XenAPIError("INTERNAL_ERROR", f"{text}: {said}" if said else text)
 

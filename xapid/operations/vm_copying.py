@@ -205,4 +205,4 @@ def copy_devices(
 
 
 def _fields(db: Database, row: Row) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in db.table(row.class_name).stored if name != "uuid"}
+    return {name: getattr(row, name) for name in db.table(row.kind).stored if name != "uuid"}

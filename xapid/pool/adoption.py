@@ -24,7 +24,7 @@ BROUGHT: Final = (
 
 def pack(db: Database) -> bytes:
     """Everything that the only host of this pool brings along."""
-    rows = [[row.class_name, row.ref, row._table.stored_values(row)] for row in _brought(db)]
+    rows = [[row.kind, row.ref, row._table.stored_values(row)] for row in _brought(db)]
     return written(rows)
 
 

@@ -2,56 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from OpenSSL import SSL
-from OpenSSL.crypto import X509
 from twisted.internet import defer
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Factory
-from twisted.protocols.tls import TLSMemoryBIOProtocol
-from zope.interface import implementer
 
 from xapid.agent.values import AgentFailure
-from xapid.http.certificate import Certificate
-from xapid.http.tls import AGENT_PROTOCOL
 from xapid.pool.link import Answer, HostLink, Unreachable
 
 CONNECT_TIMEOUT: Final = 10
 
 
-@implementer(IOpenSSLClientConnectionCreator)
-class PinnedTls:
-    """The client's side: presents ``own``, and takes no other certificate than the one that ``is_pinned`` knows."""
-
-    def __init__(self, own: Certificate, is_pinned: Callable[[str], bool]) -> None:
-        self._is_pinned = is_pinned
-        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-        context.set_min_proto_version(SSL.TLS1_2_VERSION)
-        context.set_max_proto_version(SSL.TLS1_2_VERSION)
-        context.set_alpn_protos([AGENT_PROTOCOL])
-        context.use_privatekey(own.key)
-        context.use_certificate(own.leaf)
-        context.set_verify(SSL.VERIFY_PEER, self._verify)
-        self._context = context
-
-    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        """A connection about to shake hands."""
-        connection = SSL.Connection(self._context, None)
-        connection.set_connect_state()
-        return connection
-
-    def _verify(self, connection: SSL.Connection, certificate: X509, error: int, depth: int, accepted: int) -> bool:
-        return depth > 0 or self._is_pinned(certificate.to_cryptography().fingerprint(SHA256()).hex())
-
-
 class Peer:
     """Another host, at an address and port. It is called when there is something to ask, and called again when lost."""
 
-    def __init__(self, reactor: Any, address: str, port: int, tls: PinnedTls, uuid: str, answer: Answer) -> None:
+    def __init__(
+        self, reactor: Any, address: str, port: int, tls: IOpenSSLClientConnectionCreator, uuid: str, answer: Answer
+    ) -> None:
         self._uuid = uuid
         self._answer = answer
         self._endpoint = wrapClientTLS(tls, HostnameEndpoint(reactor, address, port, timeout=CONNECT_TIMEOUT))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -18,13 +19,12 @@ from xapid.agent.remote import AGENT, OBSERVER, RemoteAgent, RemoteObserver, ans
 from xapid.agent.values import AgentFailure
 from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
-from xapid.http.certificate import Certificate
 from xapid.operations import allowed
 from xapid.operations.adoption import take_up
 from xapid.pool import adoption
 from xapid.pool.agents import HostAgents
 from xapid.pool.client import XenAPIClient
-from xapid.pool.dialling import Peer, PinnedTls
+from xapid.pool.dialling import Peer
 from xapid.pool.link import HostLink
 from xapid.pool.membership import Membership, Place
 from xapid.pool.role import Role
@@ -33,6 +33,9 @@ from xapid.pool.secrets import PoolSecrets
 log = Logger()
 
 ADOPT: Final = "/pool/adopt/"
+
+ClientTls = Callable[[Callable[[str], bool]], IOpenSSLClientConnectionCreator]
+"""Makes the TLS of a connection to a host whose certificate the given function knows by its SHA-256."""
 
 
 @implementer(IAgentObserver)
@@ -58,16 +61,18 @@ class Federation:
         self._observer = observer
         self._port = port
         self._peers: dict[str, Peer] = {}
-        self._certificate: Certificate | None = None
+        self._certificate = ""
+        self._tls: ClientTls | None = None
         self.left: Callable[[], None] = lambda: None
         """Called when this daemon has become a member: sessions of its former pool mean nothing any more."""
 
     # Beginning and end --------------------------------------------------------------------------------------------------
 
-    async def start(self, certificate: Certificate) -> None:
-        """Present ``certificate`` from now on, take up the part that was kept, and reach for the members."""
+    async def start(self, certificate: str, tls: ClientTls) -> None:
+        """Take up the part that was kept, and reach for the members. ``certificate`` is what this host presents, in PEM."""
         self._certificate = certificate
-        self.membership.pin(self._own_uuid(), certificate.certificate_pem.decode())
+        self._tls = tls
+        self.membership.pin(self._own_uuid(), certificate)
         leader = self.membership.leader
         if leader is not None:
             self._follow(leader)
@@ -102,12 +107,9 @@ class Federation:
         """
         host, port = split_address(address, self._port())
         own = self._own_uuid()
-        if self._certificate is None:
-            raise XenAPIError("JOINING_HOST_SERVICE_FAILED")
         client = XenAPIClient(self._reactor, host, port, lambda: XenAPIError("JOINING_HOST_CONNECTION_FAILED"))
         session = await client.call("session.login_with_password", user, password, "2.23", "xapid")
-        pem = self._certificate.certificate_pem.decode()
-        pins = await client.call("pool.exchange_certificates_on_join", session, own, pem)
+        pins = await client.call("pool.exchange_certificates_on_join", session, own, self._certificate)
         secret = await client.call("pool.initial_auth", session)
         pools = await client.call("pool.get_all_records", session)
         master = next(iter(pools.values()))["master"]
@@ -177,13 +179,13 @@ class Federation:
         return agent
 
     def _peer(self, place: Place) -> Peer:
-        assert self._certificate is not None
+        assert self._tls is not None
         pins = self.membership
 
         async def answer(path: str, body: bytes) -> bytes:
             return await self._answer(place.host, path, body)
 
-        tls = PinnedTls(self._certificate, lambda fingerprint: pins.host_of(fingerprint) == place.host)
+        tls = self._tls(lambda fingerprint: pins.host_of(fingerprint) == place.host)
         peer = Peer(self._reactor, place.address, place.port, tls, place.host, answer)
         self._peers[place.host] = peer
         return peer

@@ -1,7 +1,7 @@
-"""The connection between two hosts of a pool, once TLS has settled who both are.
+r"""The connection between two hosts of a pool, once TLS has settled who both are.
 
 Either side may ask at any time and as often as it likes without waiting; answers come in any order. A frame is
-``<number> <kind> <path>\\n<body>``, where the kind is ``ask`` or ``answer`` and the number ties the two together.
+``<number> <kind> <path>\n<body>``, where the kind is ``ask`` or ``answer`` and the number ties the two together.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ MESSAGES = (
     Message(
         "disable", (Param("host", Ref("host")), Param("auto_enable", Bool, True)), Void,
         "Stops the host from taking new VMs, optionally keeping it disabled across restarts.",
-        Lifecycle(published="rio", changed="25.31.0"), roles=POOL_OPERATOR | CLIENT_CERT, forward=to_host("host"),
+        Lifecycle(published="rio", changed="25.31.0"), roles=POOL_OPERATOR | CLIENT_CERT,
     ),
     Message(
         "enable", (Param("host", Ref("host")),), Void, "Lets the host start and receive VMs again.", "rio",
@@ -731,6 +731,6 @@ MESSAGES = (
     ),
     Message(
         "set_servertime", (Param("self", Ref("host")), Param("value", DateTime)), Void,
-        "Sets the clock of the host, which must not be using NTP.", Lifecycle(prototyped="26.0.0"), forward=to_host("self"),
+        "Sets the clock of the host, which must not be using NTP.", Lifecycle(prototyped="26.0.0"),
     ),
 )

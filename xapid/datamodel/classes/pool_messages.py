@@ -93,7 +93,7 @@ MESSAGES = (
     ),
     Message(
         "designate_new_master", (Param("host", Ref("host")),), Void,
-        "Hands the coordinator role over to another live host in an orderly way.", "miami", forward=to_host("host"),
+        "Hands the coordinator role over to another live host in an orderly way.", "miami",
         operation="designate_new_master", locked=THE_POOL,
     ),
     Message(

@@ -35,7 +35,7 @@ def refusal(
     Without ``strict``, rules that callers may waive by force do not apply. ``args`` are the parameters of the message, by
     name; ``force`` among the options of ``VM.pool_migrate`` waives those rules too.
     """
-    rules = _rules().get(row.class_name)
+    rules = _rules().get(row.kind)
     if rules is None:
         return None
     args = EMPTY_MAP if args is None else args
@@ -53,7 +53,7 @@ def check(db: Database, row: Row, operation: str, *, strict: bool = True, args: 
 
 def allowed_operations(db: Database, row: Row) -> tuple[str, ...]:
     """What ``allowed_operations`` of an object should be now, in the API's order."""
-    rules = _rules().get(row.class_name)
+    rules = _rules().get(row.kind)
     return () if rules is None else rules.allowed(db, row)
 
 
@@ -64,8 +64,8 @@ def refresh(tx: Transaction, db: Database, *rows: Row) -> None:
     """
     seen: dict[str, Row] = {}
     for given in rows:
-        row = db.table(given.class_name).find(given.ref)
-        rules = _rules().get(given.class_name)
+        row = db.table(given.kind).find(given.ref)
+        rules = _rules().get(given.kind)
         if row is None or rules is None:
             continue
         seen[row.ref] = row
@@ -88,11 +88,11 @@ def end(tx: Transaction, db: Database, row: Row, task: str) -> None:
 
 
 def _set_current(tx: Transaction, db: Database, row: Row, change: Any) -> None:
-    table = db.table(row.class_name)
+    table = db.table(row.kind)
     present = table.find(row.ref)
     if present is None:
         return
     tx.update(present, current_operations=change(present.current_operations))
     present = table.get(row.ref)
-    if row.class_name in _rules():
+    if row.kind in _rules():
         tx.update(present, allowed_operations=allowed_operations(db, present))

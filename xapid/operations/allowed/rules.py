@@ -113,7 +113,7 @@ class Rules(Generic[F]):
 def in_progress(row: Row, *, cls: str | None = None, ref: str | None = None) -> Refusal:
     """The refusal because of the first operation under way on ``row``; ``cls`` and ``ref`` name another object instead."""
     task, operation = next(iter(row.current_operations.items()))
-    return "OTHER_OPERATION_IN_PROGRESS", cls or row.cls, ref or row.ref, operation, task
+    return "OTHER_OPERATION_IN_PROGRESS", cls or row.kind, ref or row.ref, operation, task
 
 
 def one_at_a_time(facts: Facts, operation: str) -> Refusal | None:

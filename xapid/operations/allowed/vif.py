@@ -34,7 +34,7 @@ def concurrency(port: PortFacts, operation: str) -> Refusal | None:
     if not port.current:
         return None
     operations, tasks = "; ".join(port.current), "; ".join(port.row.current_operations)
-    return "OTHER_OPERATION_IN_PROGRESS", port.row.cls, port.row.ref, f"{{{operations}}}", f"{{{tasks}}}"
+    return "OTHER_OPERATION_IN_PROGRESS", port.row.kind, port.row.ref, f"{{{operations}}}", f"{{{tasks}}}"
 
 
 def power_state(port: PortFacts, operation: str) -> Refusal | None:

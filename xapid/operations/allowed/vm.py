@@ -183,7 +183,12 @@ def _only_templates(vm: VmFacts, operation: str) -> Refusal | None:
 
 
 def _only_snapshots(vm: VmFacts, operation: str) -> Refusal | None:
-    return None if vm.row.is_a_snapshot else ("REVERT_ONLY_ALLOWED_ON_SNAPSHOT",)
+    """``VM.revert`` itself refuses in other words than those who only ask."""
+    if vm.row.is_a_snapshot:
+        return None
+    if vm.args.get("snapshot") == vm.row.ref:
+        return "VM_REVERT_FAILED", vm.row.ref, vm.row.snapshot_of
+    return ("REVERT_ONLY_ALLOWED_ON_SNAPSHOT",)
 
 
 def _immobile(vm: VmFacts, operation: str) -> Refusal | None:
