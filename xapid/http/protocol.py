@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from xapid.http import link, pages
+from xapid.http.chunks import CHUNK, Chunks
 from xapid.http.exchange import Exchange
 from xapid.http.head import END, BadHead, Head, parse
 from xapid.http.running import run
@@ -30,8 +31,6 @@ from xapid.wire.call import Answer, Call, Codec, Hangup, Malformed, Origin
 if TYPE_CHECKING:
     from xapid.http.server import HttpServer
 
-CHUNK: Final = 256 * 1024
-"""How much of a big answer is written at once."""
 BACKLOG: Final = 512 * 1024
 """How many bytes of requests may wait before the client is no longer read from."""
 _REMEMBERED_HEAD: Final = 2048
@@ -72,7 +71,7 @@ class HttpProtocol(Protocol):
         self._origin = Origin()
         self._origin_head: Head | None = None
         self._hangup = Hangup()
-        self._stream: _Chunks | None = None
+        self._stream: Chunks | None = None
         self._exchange: Exchange | None = None
         self._taken: Protocol | None = None
 
@@ -359,7 +358,7 @@ class HttpProtocol(Protocol):
             link.write(self._link, b"".join((start, *answer)))
             self._answered(head.keep_alive)
         else:
-            self._stream = _Chunks(chain((start,), answer), lambda: self._answered(head.keep_alive))
+            self._stream = Chunks(chain((start,), answer), lambda: self._answered(head.keep_alive))
             self._send_on()
 
     def _answered(self, keep_alive: bool) -> None:
@@ -486,21 +485,3 @@ class HttpProtocol(Protocol):
         received, self._buffer = received + self._buffer, b""
         if received:
             taker.dataReceived(received)
-
-
-class _Chunks:
-    """Joins small pieces of an answer into chunks, never the whole."""
-
-    def __init__(self, pieces: chain[bytes], done: Callable[[], None]) -> None:
-        self._pieces = pieces
-        self.done = done
-
-    def next(self) -> bytes:
-        """At least a chunk's worth, or the rest; empty at the end. A piece that is a chunk by itself is not copied."""
-        size, parts = 0, []
-        for piece in self._pieces:
-            parts.append(piece)
-            size += len(piece)
-            if size >= CHUNK:
-                break
-        return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -5,8 +5,9 @@ and OpenSSL chooses the group among its defaults (the genuine ``xe`` offers P-38
 resumed by ticket or from memory. Whatever server name a client sends is passed over.
 
 Members of the pool use the same port: a client that offers the protocol ``xapid-agent/1`` (ALPN) must present a
-certificate that the pool has pinned. It is asked for in the handshake, and its absence ends it; since a resumed session
-presents none, the connection's owner has to look at it once more (``link.peer_fingerprint``).
+certificate that the pool has pinned. It is asked for in the handshake, and its absence ends it. A resumed session asks for
+none, so the connection's owner has to look once more (``link.peer_fingerprint``): what it finds there came from a full
+handshake, and is nothing if that was an ordinary one.
 """
 
 from __future__ import annotations
@@ -41,7 +42,6 @@ SUITES: Final = (
 """In the order of preference; the last three for old clients."""
 _SESSION_SECONDS: Final = 7200
 _SESSION_ID: Final = b"xapid"
-_AGENT_SESSION_ID: Final = b"xapid-agent"
 
 
 class _Factory(TLSMemoryBIOFactory):
@@ -61,11 +61,7 @@ class TlsPolicy:
     def use(self, certificate: Certificate) -> None:
         """From now on, new connections get ``certificate``."""
         self.certificate = certificate
-        self._agents = None if self._is_pinned is None else _context(certificate, _AGENT_SESSION_ID)
-        if self._agents is not None:
-            self._agents.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-            self._agents.set_options(SSL.OP_NO_TICKET)
-        self._context = _context(certificate, _SESSION_ID)
+        self._context = _context(certificate)
         self._context.set_alpn_select_callback(self._select)
 
     def wrap(self, factory: IProtocolFactory, clock: IReactorTime) -> IProtocolFactory:
@@ -76,9 +72,11 @@ class TlsPolicy:
         return SSL.Connection(self._context, None)
 
     def _select(self, connection: SSL.Connection, offered: list[bytes]) -> Any:
-        if AGENT_PROTOCOL in offered and self._agents is not None:
-            connection.set_context(self._agents)
+        if AGENT_PROTOCOL in offered and self._is_pinned is not None:
+            # Only what is asked of the client changes here. To change the context as well would free the certificate that
+            # OpenSSL has already chosen for this handshake.
             connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
+            connection.set_options(SSL.OP_NO_TICKET)
             return AGENT_PROTOCOL
         return HTTP_PROTOCOL if HTTP_PROTOCOL in offered else SSL.NO_OVERLAPPING_PROTOCOLS
 
@@ -88,7 +86,7 @@ class TlsPolicy:
         return depth > 0 or self._is_pinned(certificate.to_cryptography().fingerprint(SHA256()).hex())
 
 
-def _context(certificate: Certificate, session_id: bytes) -> SSL.Context:
+def _context(certificate: Certificate) -> SSL.Context:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_max_proto_version(SSL.TLS1_2_VERSION)
@@ -96,7 +94,7 @@ def _context(certificate: Certificate, session_id: bytes) -> SSL.Context:
     context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_session_cache_mode(SSL.SESS_CACHE_SERVER)
-    context.set_session_id(session_id)
+    context.set_session_id(_SESSION_ID)
     context.set_timeout(_SESSION_SECONDS)
     context.use_privatekey(certificate.key)
     context.use_certificate(certificate.leaf)
