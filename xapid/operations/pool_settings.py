@@ -25,10 +25,12 @@ def set_ha_host_failures_to_tolerate(context: Context, self: str, value: int) ->
 
 
 def set_local_auth_max_threads(context: Context, self: str, value: int) -> None:
+    context.db.get("pool", self)
     _set(context, self, local_auth_max_threads=_threads(value))
 
 
 def set_ext_auth_max_threads(context: Context, self: str, value: int) -> None:
+    context.db.get("pool", self)
     _set(context, self, ext_auth_max_threads=_threads(value))
 
 

@@ -53,10 +53,12 @@ def set_schedule(context: Context, self: str, value: frozenmap) -> None:
 
 
 def add_to_schedule(context: Context, self: str, key: str, value: str) -> None:
-    schedule = context.db.get("VMSS", self).schedule
+    if not key:
+        raise XenAPIError("INVALID_VALUE", "key", key)
     if key not in DEFAULTS:
         raise XenAPIError("INTERNAL_ERROR", f"a schedule has no key {key}")
     _check_entry(key, value)
+    schedule = context.db.get("VMSS", self).schedule
     if key in schedule:
         raise XenAPIError("MAP_DUPLICATE_KEY", "VMSS", "schedule", self, key)
     _update(context, self, schedule=schedule.with_item(key, value))

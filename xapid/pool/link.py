@@ -86,6 +86,7 @@ class HostLink(Int32StringReceiver):
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Everyone who waits for an answer is told that none will come."""
         self._is_lost = True
+        log.info("the connection to another host is lost: {reason}", reason=reason and reason.getErrorMessage())
         asked, self._asked = list(self._asked.values()), {}
         for waiting in asked:
             waiting.errback(Unreachable())
