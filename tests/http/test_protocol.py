@@ -314,3 +314,11 @@ def test_a_server_that_stops_closes_idle_connections_and_lets_calls_end(site: Si
     dispatcher.waiting.pop().callback(None)
     assert value(busy.answer()) == "waited"
     assert busy.socket.disconnecting
+
+
+def test_a_client_that_waits_to_be_told_to_send_its_body_is_told(site: Site) -> None:
+    client = site.client()
+    head, _, body = call("test.echo", "x", headers="Expect: 100-continue\r\n").partition(b"\r\n\r\n")
+    client.send(head + b"\r\n\r\n")
+    assert client.take() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert value(client.ask(body)) == "x"

@@ -298,6 +298,8 @@ class HttpProtocol(Protocol):
                 self._buffer = buffer[length:]
                 self._call(head, decode, buffer[:length])
             else:
+                if head.version == "HTTP/1.1" and head.headers.get("expect", "").lower() == "100-continue":
+                    link.write(self._link, b"HTTP/1.1 100 Continue\r\n\r\n")
                 self._state, self._parts, self._missing, self._buffer = _BODY, [buffer], length - len(buffer), b""
                 self.deadline = server.clock.seconds() + server.limits.body_time
 
