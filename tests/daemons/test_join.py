@@ -1,0 +1,117 @@
+"""Two daemons become one pool: the second follows, its host's VMs run there, and its death is told, not waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import XenAPI
+
+from xapid.testing.processes import Daemon, Daemons
+
+pytestmark = pytest.mark.daemon
+
+LIMIT = 20
+
+
+@pytest.fixture
+def pair(xapid_daemons: Daemons) -> Iterator[tuple[Daemon, Daemon]]:
+    """A coordinator, and a daemon that has joined it."""
+    leader, joiner = xapid_daemons.pool(2)
+    yield leader, joiner
+
+
+def host_at(session: XenAPI.Session, address: str) -> str:
+    (ref,) = [ref for ref, host in session.xenapi.host.get_all_records().items() if host["address"] == address]
+    return str(ref)
+
+
+def small_vm(session: XenAPI.Session) -> str:
+    (template,) = session.xenapi.VM.get_by_name_label("Other install media")
+    vm = session.xenapi.VM.clone(template, "small")
+    session.xenapi.VM.provision(vm)
+    return str(vm)
+
+
+def failure_of(call: object, *args: object) -> list[str]:
+    with pytest.raises(XenAPI.Failure) as caught:
+        call(*args)  # type: ignore[operator]
+    return list(caught.value.details)
+
+
+def test_a_member_sends_clients_to_its_coordinator(pair: tuple[Daemon, Daemon]) -> None:
+    """A login at the member names the coordinator's bare address; its former sessions are over."""
+    leader, joiner = pair
+    deadline = time.monotonic() + LIMIT
+    while True:
+        try:
+            joiner.session()
+        except XenAPI.Failure as failure:
+            assert failure.details == ["HOST_IS_SLAVE", leader.address]
+            break
+        assert time.monotonic() < deadline
+
+
+def test_the_pool_has_the_new_host_with_what_it_brought(pair: tuple[Daemon, Daemon]) -> None:
+    leader, joiner = pair
+    session = leader.session()
+    host = session.xenapi.host.get_record(host_at(session, joiner.address))
+    assert host["enabled"]
+    assert session.xenapi.host_metrics.get_live(host["metrics"])
+    bridges = {session.xenapi.network.get_bridge(session.xenapi.PIF.get_network(pif)) for pif in host["PIFs"]}
+    assert {"xenbr0", "xenbr1"} <= bridges
+    assert len(session.xenapi.network.get_all_records_where('field "bridge" = "xenbr0"')) == 1
+    plugged = [pbd for pbd in host["PBDs"] if session.xenapi.PBD.get_currently_attached(pbd)]
+    assert plugged
+
+
+def test_a_vm_started_on_the_member_runs_in_its_process(pair: tuple[Daemon, Daemon]) -> None:
+    """It starts, its guest agent reports through the member, and calls for it fail at once when the member is killed."""
+    leader, joiner = pair
+    session = leader.session()
+    member = host_at(session, joiner.address)
+    vm = small_vm(session)
+    session.xenapi.VM.start_on(vm, member, False, False)
+    assert session.xenapi.VM.get_resident_on(vm) == member
+    deadline = time.monotonic() + LIMIT
+    while "clean_shutdown" not in session.xenapi.VM.get_allowed_operations(vm):
+        assert time.monotonic() < deadline, "the guest agent never reported"
+        time.sleep(0.05)
+    session.xenapi.VM.clean_shutdown(vm)
+    session.xenapi.VM.start_on(vm, member, False, False)
+
+    joiner.kill()
+    started = time.monotonic()
+    assert failure_of(session.xenapi.VM.pause, vm) == ["CANNOT_CONTACT_HOST", member]
+    assert failure_of(session.xenapi.VM.start_on, small_vm(session), member, False, False) == ["CANNOT_CONTACT_HOST", member]
+    assert time.monotonic() - started < LIMIT
+
+
+def test_strangers_get_no_further_than_the_handshake(pair: tuple[Daemon, Daemon]) -> None:
+    """Who offers the members' protocol without a certificate of the pool is hung up on."""
+    import socket
+
+    from OpenSSL import SSL
+
+    leader, _ = pair
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_alpn_protos([b"xapid-agent/1"])
+    with socket.create_connection((leader.address, leader.port), timeout=LIMIT) as plain:
+        plain.settimeout(None)
+        connection = SSL.Connection(context, plain)
+        connection.set_connect_state()
+        with pytest.raises(SSL.Error):
+            connection.do_handshake()
+            connection.recv(1)
+
+
+def test_a_pool_that_is_not_there_is_not_joined(xapid_daemons: Daemons) -> None:
+    """Nobody at the address, or a wrong password: the daemon stays what it was."""
+    alone = xapid_daemons.start("--ephemeral", "--preset", "standalone")
+    other = xapid_daemons.start("--ephemeral", "--preset", "standalone")
+    session = alone.session()
+    assert failure_of(session.xenapi.pool.join, "127.0.0.1:1", "root", "x") == ["JOINING_HOST_CONNECTION_FAILED"]
+    refusal = failure_of(session.xenapi.pool.join, f"{other.address}:{other.port}", "root", "wrong")
+    assert refusal[:2] == ["SESSION_AUTHENTICATION_FAILED", "root"]
+    assert len(session.xenapi.host.get_all()) == 1
