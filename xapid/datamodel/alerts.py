@@ -17,7 +17,8 @@ ALERTS = {
     for alert in (
         Alert("ALARM", 1, "A watched performance figure crossed its threshold."),
         Alert(
-            "ALL_RUNNING_VMS_IN_ANTI_AFFINITY_GRP_ON_SINGLE_HOST", 3,
+            "ALL_RUNNING_VMS_IN_ANTI_AFFINITY_GRP_ON_SINGLE_HOST",
+            3,
             "All running VMs of an anti-affinity group are on one host.",
         ),
         Alert("BOND_STATUS_CHANGED", 3, "The number of working links in a bond changed."),
@@ -28,7 +29,9 @@ ALERTS = {
         Alert("CLUSTER_QUORUM_APPROACHING_LOST", 2, "Losing another member would cost the cluster its quorum."),
         Alert("EXTAUTH_INIT_IN_HOST_FAILED", 2, "External authentication could not be started on a host."),
         Alert(
-            "EXTAUTH_IN_POOL_IS_NON_HOMOGENEOUS", 2, "The hosts of the pool have differing external authentication settings.",
+            "EXTAUTH_IN_POOL_IS_NON_HOMOGENEOUS",
+            2,
+            "The hosts of the pool have differing external authentication settings.",
         ),
         Alert("FAILED_LOGIN_ATTEMPTS", 3, "Attempts to log in to the pool have failed lately."),
         Alert("GRACE_LICENSE", 3, "A host runs on a temporary license because the license server is away."),
@@ -42,7 +45,9 @@ ALERTS = {
         Alert("HA_STATEFILE_APPROACHING_TIMEOUT", 5, "Access to the heartbeat statefile succeeded barely in time."),
         Alert("HA_STATEFILE_LOST", 2, "A host lost access to the heartbeat statefile."),
         Alert(
-            "HA_XAPI_HEALTHCHECK_APPROACHING_TIMEOUT", 5, "The health check of the management agent finished barely in time.",
+            "HA_XAPI_HEALTHCHECK_APPROACHING_TIMEOUT",
+            5,
+            "The health check of the management agent finished barely in time.",
         ),
         Alert("HOST_CLOCK_SKEW_DETECTED", 3, "A member's clock differs from the coordinator's by more than 5 minutes."),
         Alert("HOST_CLOCK_WENT_BACKWARDS", 1, "The clock of a host jumped back."),
@@ -52,7 +57,9 @@ ALERTS = {
         Alert("HOST_SERVER_CERTIFICATE_EXPIRED", 1, "The certificate that a host shows to clients has run out."),
         Alert("HOST_SYNC_DATA_FAILED", 3, "Data could not be synchronized to a host."),
         Alert(
-            "IP_CONFIGURED_PIF_CAN_UNPLUG", 3, "High availability was enabled while a PIF with an IP address can be unplugged.",
+            "IP_CONFIGURED_PIF_CAN_UNPLUG",
+            3,
+            "High availability was enabled while a PIF with an IP address can be unplugged.",
         ),
         Alert("LICENSE_DOES_NOT_SUPPORT_POOLING", 2, "The license of a host does not cover membership in a pool."),
         Alert("LICENSE_EXPIRED", 2, "The license has run out."),
@@ -81,7 +88,9 @@ ALERTS = {
         Alert("VBD_QOS_FAILED", 3, "The I/O limits of a disk could not be applied."),
         Alert("VCPU_QOS_FAILED", 3, "The CPU scheduling settings of a VM could not be applied."),
         Alert(
-            "VDI_CBT_METADATA_INCONSISTENT", 3, "The record of changed blocks of a disk is inconsistent, so tracking stopped.",
+            "VDI_CBT_METADATA_INCONSISTENT",
+            3,
+            "The record of changed blocks of a disk is inconsistent, so tracking stopped.",
         ),
         Alert("VDI_CBT_RESIZE_FAILED", 3, "Changed block tracking stopped because the record did not follow a resize."),
         Alert("VDI_CBT_SNAPSHOT_FAILED", 3, "Changed block tracking stopped because a snapshot could not be recorded."),
@@ -122,7 +131,8 @@ ALERTS = {
         Alert("WLB_CONSULTATION_FAILED", 3, "The workload balancing server could not be asked for advice."),
         Alert("WLB_OPTIMIZATION_ALERT", 3, "The workload balancing server suggests moving VMs."),
         Alert(
-            "XAPI_STARTUP_BLOCKED_AS_VERSION_HIGHER_THAN_COORDINATOR", 2,
+            "XAPI_STARTUP_BLOCKED_AS_VERSION_HIGHER_THAN_COORDINATOR",
+            2,
             "A member did not start because its software is newer than the coordinator's.",
         ),
     )

@@ -255,4 +255,3 @@ class Class:
 
     def __str__(self) -> str:
         return self.name
-
