@@ -57,6 +57,8 @@ def sync_database(context: Context) -> None:
 
 
 def designate_new_master(context: Context, host: str) -> None:
+    """Hand the role to ``host``, which must have it already: no other can take it. Errors: NOT_IMPLEMENTED, HANDLE_INVALID."""
+    context.db.get("host", host)
     if host != the_pool(context.db).master:
         raise XenAPIError("NOT_IMPLEMENTED", "pool.designate_new_master")
 

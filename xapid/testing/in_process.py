@@ -41,7 +41,8 @@ def config(**settings: Any) -> Config:
 
     Work takes its time, since that time costs nothing here.
     """
-    chosen: dict[str, Any] = {"seed": SEED, "root_password": PASSWORD, "duration_profile": "realistic"} | settings | {"ephemeral": True}
+    chosen: dict[str, Any] = {"seed": SEED, "root_password": PASSWORD, "duration_profile": "realistic"}
+    chosen |= settings | {"ephemeral": True}
     return Config(**chosen)
 
 
