@@ -42,6 +42,7 @@ from xapid.operations import adoption
 from xapid.operations.binding import bind
 from xapid.operations.reports import Reports
 from xapid.operations.services import Services
+from xapid.operations.sweep import Sweep
 from xapid.pool.agents import HostAgents
 from xapid.pool.federation import Federation
 from xapid.pool.membership import Membership
@@ -91,6 +92,7 @@ class Pool:
     services: Services
     dispatcher: Dispatcher
     surroundings: Surroundings
+    sweep: Sweep
     made_up_password: str | None
     """Root's password, if it was made up just now: the only time that it is known."""
 
@@ -99,12 +101,14 @@ class Pool:
         self.services.sessions.start()
         self.services.tasks.start()
         self.services.logins.start()
+        self.sweep.start()
 
     def stop(self) -> None:
         """End what happens by itself."""
         self.services.sessions.stop()
         self.services.tasks.stop()
         self.services.logins.stop()
+        self.sweep.stop()
 
     def hosts(self) -> list[Row]:
         """The hosts that answer from this process, the coordinator first."""
@@ -181,6 +185,7 @@ async def assemble(
         services=services,
         dispatcher=dispatcher,
         surroundings=surroundings,
+        sweep=Sweep(db, clock),
         made_up_password=_initialise_password(passwords, config),
     )
 
