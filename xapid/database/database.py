@@ -6,6 +6,7 @@ commit that changed something is one *generation*; it feeds the event log and th
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,9 +15,9 @@ from typing import Any, Protocol
 import attrs
 from twisted.internet import defer
 
-from xapid.database.journal import Batch, Journal, NoJournal
+from xapid.database.journal import Batch, Journal, NoJournal, Put
 from xapid.database.row import Row
-from xapid.database.table import Deletion, Table, relate, targets
+from xapid.database.table import Table, relate, targets
 from xapid.datamodel.catalogue import Catalogue
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
@@ -85,22 +86,27 @@ class Database:
         self._open = transaction = Transaction(self, self.generation + 1)
         try:
             yield transaction
+            changes = transaction.changes()
+            batch = transaction.batch()
+            if batch:
+                self._journal.commit(batch)
         except BaseException:
             transaction.undo()
             raise
         finally:
             self._open = None
-        changes = transaction.finish()
         if changes or transaction.meta:
             self.generation = transaction.generation
-            batch = transaction.batch()
-            if batch:
-                self._journal.commit(batch)
+            for change in changes:
+                change.table.note(change.before, change.after, self.generation)
             for observer in self.observers:
                 observer(self.generation, changes)
 
     def durable(self) -> defer.Deferred[None]:
-        """Fires when everything committed so far is safe on disk; at once where nothing is kept."""
+        """Fires when everything committed so far is safe on disk; at once where nothing is kept; never if that failed.
+
+        Whoever acknowledges a change awaits this first.
+        """
         return self._journal.durable()
 
     @property
@@ -109,20 +115,24 @@ class Database:
         return self._journal.pending
 
     def load(self) -> bool:
-        """Fill the tables from the journal; whether it held anything."""
-        found = False
-        for loaded in self._journal.load(self.api):
-            table = self.tables[loaded.cls]
-            row = table.new(loaded.ref, loaded.modified, {k: v for k, v in loaded.values.items() if k in table.initial})
-            object.__setattr__(row, "_created", loaded.created)
-            table.put(loaded.ref, row)
-            self.generation = max(self.generation, loaded.modified)
-            found = True
-        self.meta.update(self._journal.load_meta())
-        self.generation = max(self.generation, int(self.meta.get("generation", "0")))
+        """Fill the tables from the journal; whether it held anything. Raises JournalError."""
+        newest = -1
+        collecting = gc.isenabled()
+        gc.disable()  # nothing that comes is garbage, and looking for some again and again takes most of the time
+        try:
+            for kept in self._journal.load(self.api):
+                table = self.tables.get(kept.cls)
+                if table is not None:
+                    table.load(kept)
+                    newest = max(newest, kept.modified)
+        finally:
+            if collecting:
+                gc.enable()
         for table in self.tables.values():
-            table.modified = dict(sorted(table.modified.items(), key=lambda item: item[1]))
-        return found
+            table.loaded()
+        self.meta.update(self._journal.load_meta())
+        self.generation = max(self.generation, newest, int(self.meta.get("generation", "0")))
+        return newest >= 0
 
     def close(self) -> defer.Deferred[None]:
         """Flush and let go of the journal."""
@@ -137,7 +147,7 @@ class Transaction:
         self.generation = generation
         self.meta: dict[str, str | None] = {}
         self._before: dict[str, tuple[Table, Row | None]] = {}
-        self._persist: set[str] = set()
+        self._persist: dict[str, None] = {}
         self._meta_before: dict[str, str | None] = {}
 
     def create(self, cls: str, /, *, ref: str | None = None, **values: Any) -> str:
@@ -156,7 +166,7 @@ class Transaction:
         if "uuid" in values and table.find_uuid(values["uuid"]) is not None:
             raise XenAPIError("DB_UNIQUENESS_CONSTRAINT_VIOLATION", cls, "uuid", values["uuid"])
         self._put(table, ref, table.new(ref, self.generation, values))
-        self._persist.add(ref)
+        self._persist[ref] = None
         return ref
 
     def update(self, target: Row | str, **changes: Any) -> None:
@@ -174,7 +184,7 @@ class Transaction:
             _refuse_unstorable(value)
         self._put(table, row.ref, table.evolve(row, self.generation, changes))
         if not table.persistent.isdisjoint(changes):
-            self._persist.add(row.ref)
+            self._persist[row.ref] = None
 
     def add_to(self, target: Row | str, field: str, key: Any, value: Any) -> None:
         """Put ``key`` into a map field, in front if it is new."""
@@ -195,7 +205,7 @@ class Transaction:
         """Remove an object, and nothing else. Errors: HANDLE_INVALID."""
         row = self._current(target)
         self._put(row._table, row.ref, None)
-        self._persist.add(row.ref)
+        self._persist[row.ref] = None
 
     def set_meta(self, key: str, value: str | None) -> None:
         """Keep ``value`` under ``key`` in :attr:`Database.meta`; None removes it."""
@@ -211,30 +221,23 @@ class Transaction:
         for key, value in self._meta_before.items():
             _put_meta(self.database.meta, key, value)
 
-    def finish(self) -> list[Change]:
-        """What changed from before the transaction to now; deletions are noted in their tables."""
-        changes = []
-        for ref, (table, before) in self._before.items():
-            after = table.find(ref)
-            if before is after:
-                continue
-            if before is not None and after is None and table.cls.events:
-                table.deletions.append(Deletion(ref, before._created, self.generation))
-            changes.append(Change(table, before, after))
-        return changes
+    def changes(self) -> list[Change]:
+        """What changed from before the transaction to now."""
+        afters = ((table, before, table.find(ref)) for ref, (table, before) in self._before.items())
+        return [Change(table, before, after) for table, before, after in afters if before is not after]
 
     def batch(self) -> Batch:
         """What the journal is to keep."""
         batch = Batch(self.generation)
         for ref in self._persist:
-            table, _ = self._before[ref]
-            if not table.cls.persist and table.cls.name != "message":
+            table, before = self._before[ref]
+            if not table.lasts:
                 continue
             row = table.find(ref)
-            if row is None:
+            if row is not None:
+                batch.puts.append(Put(table.cls.name, ref, row._created, row._modified, table.stored_values(row)))
+            elif before is not None:
                 batch.deletes.append((table.cls.name, ref))
-            else:
-                batch.puts.append((table.cls.name, ref, row._created, row._modified, table.stored_values(row)))
         batch.meta = self.meta
         return batch
 

@@ -7,9 +7,9 @@ computed from the tables as they are now.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
@@ -93,3 +93,12 @@ def reader(names: Iterable[str]) -> Callable[[Row], tuple[Any, ...]]:
         (name,) = names
         return lambda row: (getattr(row, name),)
     return attrgetter(*names)
+
+
+def picker(names: Iterable[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """A function that reads keys ``names`` of a mapping, fast, always as a tuple."""
+    names = tuple(names)
+    if len(names) == 1:
+        (name,) = names
+        return lambda mapping: (mapping[name],)
+    return itemgetter(*names)

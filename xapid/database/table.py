@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, KeysView
+from operator import itemgetter
 from typing import Any
 
 import attrs
 
-from xapid.database.row import STAMPS, Row, reader, row_class
+from xapid.database.journal import Loaded
+from xapid.database.row import STAMPS, Row, picker, reader, row_class
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.schema import Class
 from xapid.datamodel.types import Set
@@ -45,6 +47,8 @@ class Table:
         self.row_class = row_class(cls)
         self.stored = tuple(field.name for field in cls.fields if field.derived_from is None)
         self.persistent = frozenset(field.name for field in cls.fields if field.persist and field.derived_from is None)
+        self.lasts = cls.persist or cls.name == "message"
+        """Whether objects outlive a restart."""
         self.published = tuple(field.name for field in cls.fields if not field.internal)
         self.initial = {field.name: field.initial for field in cls.fields if field.derived_from is None}
         self.derived = frozenset(field.name for field in cls.fields if field.derived_from is not None)
@@ -54,6 +58,7 @@ class Table:
         self.deletions: deque[Deletion] = deque(maxlen=DELETIONS_KEPT)
         self._rows: dict[str, Row] = {}
         self._read = reader(self.stored)
+        self._pick = picker(self.stored)
         self._has_uuid = "uuid" in self.stored
         self._has_name = "name_label" in self.stored
         self._uuids: dict[str, str] = {}
@@ -152,6 +157,28 @@ class Table:
             self.modified[ref] = row._modified
         self._index(ref, old, row)
         return old
+
+    def load(self, kept: Loaded) -> None:
+        """Take in an object that the journal kept; fields that it does not have are as new objects have them.
+
+        Older objects come first. When all have come, :meth:`loaded` is due.
+        """
+        _, ref, created, modified, values = kept
+        if ref in self._rows:
+            self.put(ref, None)
+        row = self.row_class(ref, self, created, modified, *self._pick({**self.initial, **values}))  # type: ignore[call-arg]
+        self._rows[ref] = row
+        self.modified[ref] = modified
+        self._index(ref, None, row)
+
+    def loaded(self) -> None:
+        """Everything was taken in."""
+        self.modified = dict(sorted(self.modified.items(), key=itemgetter(1)))
+
+    def note(self, before: Row | None, after: Row | None, generation: int) -> None:
+        """Remember, for slow listeners, that an object is no more."""
+        if before is not None and after is None and self.cls.events:
+            self.deletions.append(Deletion(before.ref, before._created, generation))
 
     def _index_uuid(self, ref: str, before: Any, after: Any) -> None:
         if before != after:

@@ -1,0 +1,163 @@
+"""The journal in one SQLite file, in write-ahead mode with full synchronisation.
+
+One thread writes; batches that arrive while it is busy share the next commit. A batch is durable when the COMMIT of its
+group has returned. A commit that fails is final: nothing is acknowledged any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from twisted.internet import defer
+from twisted.logger import Logger
+
+from xapid.database.journal import layout
+from xapid.database.journal.interface import Batch, JournalError, Loaded
+from xapid.database.journal.layout import Entry
+from xapid.database.journal.notation import ClassReader, Sharing, written
+from xapid.datamodel.catalogue import Catalogue
+from xapid.datamodel.types import String
+
+log = Logger()
+
+Store = Callable[[sqlite3.Connection, Sequence[Entry]], None]
+
+
+class FromThreads(Protocol):
+    """The part of the reactor that other threads may touch."""
+
+    def callFromThread(self, callable: Callable[..., Any], *args: object) -> object: ...
+
+
+class SQLiteJournal:
+    """Keeps batches in the file ``path``, which is made if it is not there.
+
+    ``failed`` is called, once, in the reactor's thread, when a commit failed. ``store`` puts a group of commits on disk.
+    Raises JournalError for a file that is none, that is of a newer version, or that cannot be written.
+    """
+
+    def __init__(
+        self, path: Path, reactor: FromThreads, failed: Callable[[BaseException], None], store: Store = layout.store
+    ) -> None:
+        self._path = path
+        self._reactor = reactor
+        self._failed = failed
+        self._store = store
+        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._sent = 0
+        self._safe = 0
+        self._waiting: deque[tuple[int, defer.Deferred[None]]] = deque()
+        try:
+            self._connection = layout.writing(path)
+            layout.prepare(self._connection)
+        except (JournalError, sqlite3.Error) as problem:
+            raise JournalError(f"{path}: {problem}") from problem
+        self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
+        self._thread.start()
+
+    @property
+    def pending(self) -> bool:
+        return self._safe < self._sent
+
+    def load(self, api: Catalogue) -> Iterator[Loaded]:
+        """Everything that was kept, in the order in which it was made. Raises JournalError for what cannot be read."""
+        with self._reading() as connection:
+            yield from loaded(connection, api)
+
+    def load_meta(self) -> dict[str, str]:
+        with self._reading() as connection:
+            return layout.meta(connection)
+
+    def commit(self, batch: Batch) -> None:
+        """Keep a batch, soon. Raises TypeError for values that cannot be written; then nothing of the batch is kept."""
+        entry = as_entry(batch)
+        self._sent += 1
+        self._queue.put(entry)
+
+    def durable(self) -> defer.Deferred[None]:
+        done: defer.Deferred[None] = defer.Deferred()
+        if not self.pending:
+            done.callback(None)
+        else:
+            self._waiting.append((self._sent, done))
+        return done
+
+    def close(self) -> defer.Deferred[None]:
+        outstanding = self.durable()
+        self._queue.put(None)
+        return outstanding.addCallback(lambda _: self._thread.join())
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with contextlib.closing(layout.reading(self._path)) as connection:
+                yield connection
+        except (JournalError, sqlite3.Error, ValueError) as problem:
+            raise JournalError(f"{self._path}: {problem}") from problem
+
+    # The writing thread -----------------------------------------------------------------------------------------------------
+
+    def _write(self) -> None:
+        with contextlib.closing(self._connection):
+            stop = False
+            while not stop:
+                batches = self._gather()
+                stop = batches[-1] is None
+                group = [batch for batch in batches if batch is not None]
+                try:
+                    if group:
+                        self._store(self._connection, group)
+                except BaseException as problem:
+                    self._reactor.callFromThread(self._fail, problem)
+                    return
+                self._reactor.callFromThread(self._acknowledge, len(group))
+
+    def _gather(self) -> list[Entry | None]:
+        batches = [self._queue.get()]
+        while batches[-1] is not None:
+            try:
+                batches.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        return batches
+
+    # Back in the reactor's ----------------------------------------------------------------------------------------------------
+
+    def _acknowledge(self, count: int) -> None:
+        self._safe += count
+        while self._waiting and self._waiting[0][0] <= self._safe:
+            self._waiting.popleft()[1].callback(None)
+
+    def _fail(self, problem: BaseException) -> None:
+        log.critical("the journal cannot be written, nothing is acknowledged any more: {problem}", problem=problem)
+        self._failed(problem)
+
+
+def as_entry(batch: Batch) -> Entry:
+    """A batch in the notation of the file. Raises TypeError for values that cannot be written."""
+    lines: dict[str, layout.Line | None] = {
+        put.ref: (put.cls, put.ref, put.created, put.modified, written(put.values)) for put in batch.puts
+    }
+    lines |= {ref: None for _, ref in batch.deletes}
+    return Entry(batch.generation, lines, batch.meta)
+
+
+def loaded(connection: sqlite3.Connection, api: Catalogue) -> Iterator[Loaded]:
+    """The objects of classes that the API has, oldest first, with values that they share. Raises ValueError."""
+    sharing = Sharing()
+    name = sharing.of(String)
+    readers = {name(cls.name): ClassReader(cls, sharing) for cls in api.classes.values()}
+    for cls, ref, created, modified, body in layout.lines(connection):
+        read = readers.get(cls)
+        if read is not None:
+            try:
+                yield Loaded(name(cls), name(ref), created, modified, read(body))
+            except ValueError as problem:
+                raise ValueError(f"{cls} {ref}: {problem}") from problem
