@@ -32,7 +32,7 @@ types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m bench -s tests/bench $(ARGS)
+	$(BIN)/python tests/bench $(ARGS)
 
 coverage: $(VENV)/.installed
 	$(BIN)/xapid coverage --write docs/coverage.md
