@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import XenAPI
 
-from xapid.testing.processes import Daemon, Daemons
+from xapid.testing.processes import Daemon, Daemons, join
 
 pytestmark = pytest.mark.daemon
 
@@ -51,6 +52,15 @@ def test_a_member_sends_clients_to_its_coordinator(pair: tuple[Daemon, Daemon]) 
             assert failure.details == ["HOST_IS_SLAVE", leader.address]
             break
         assert time.monotonic() < deadline
+
+
+def test_a_session_of_the_coordinator_is_sent_there_by_a_member(pair: tuple[Daemon, Daemon]) -> None:
+    leader, joiner = pair
+    with pytest.raises(XenAPI.Failure) as caught:
+        elsewhere = XenAPI.Session(joiner.url, ignore_ssl=True)
+        elsewhere._session = leader.session().handle
+        elsewhere.xenapi.pool.get_all()
+    assert caught.value.details == ["HOST_IS_SLAVE", leader.address]
 
 
 def test_the_pool_has_the_new_host_with_what_it_brought(pair: tuple[Daemon, Daemon]) -> None:
@@ -115,3 +125,25 @@ def test_a_pool_that_is_not_there_is_not_joined(xapid_daemons: Daemons) -> None:
     refusal = failure_of(session.xenapi.pool.join, f"{other.address}:{other.port}", "root", "wrong")
     assert refusal[:2] == ["SESSION_AUTHENTICATION_FAILED", "root"]
     assert len(session.xenapi.host.get_all()) == 1
+
+
+def test_a_member_stays_one_over_a_restart_and_its_vms_go_on(xapid_daemons: Daemons, tmp_path: Path) -> None:
+    """Killed and started again on its state, it still names its coordinator, and its VMs are where they were."""
+    leader, joiner = xapid_daemons.several(2)
+    state = tmp_path / "member"
+    joiner.close()
+    flags = ["--bind", joiner.address, "--port", str(joiner.port), "--preset", "standalone", "--state", str(state)]
+    joiner = xapid_daemons.start(*flags)
+    join(joiner, leader)
+    session = leader.session()
+    member, vm = host_at(session, joiner.address), small_vm(session)
+    session.xenapi.VM.start_on(vm, member, False, False)
+    joiner.kill()
+    again = xapid_daemons.start(*flags)
+    with pytest.raises(XenAPI.Failure) as caught:
+        again.session()
+    assert caught.value.details == ["HOST_IS_SLAVE", leader.address]
+    assert session.xenapi.VM.get_power_state(vm) == "Running"
+    session.xenapi.VM.hard_shutdown(vm)
+    session.xenapi.VM.start_on(vm, member, False, False)
+    assert session.xenapi.VM.get_resident_on(vm) == member

@@ -139,9 +139,10 @@ class Sessions:
             self._touch(session)
         return session
 
-    def get_on_member(self, ref: str, host: str, coordinator: str) -> Session:
+    def get_on_member(self, ref: str, host: str, coordinator: str, *, apart: bool = False) -> Session:
         """The session of a call to the member ``host``, which takes its local sessions and those of the pool.
 
+        ``apart``: the coordinator is another process, whose sessions are not known here, so any may be one of its.
         Errors: HOST_IS_SLAVE with ``coordinator``, the coordinator's address, for other sessions; SESSION_INVALID.
         """
         session = self._local.get(ref)
@@ -149,9 +150,9 @@ class Sessions:
             session.last_active = self._clock.seconds()
             return session
         session = self._live.get(ref)
-        if session is None:
+        if session is None and not apart:
             raise XenAPIError("SESSION_INVALID", ref)
-        if not session.pool:
+        if session is None or not session.pool:
             raise XenAPIError("HOST_IS_SLAVE", coordinator)
         return session
 

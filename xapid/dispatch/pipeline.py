@@ -139,7 +139,9 @@ class Dispatcher:
             raise XenAPIError("INTERNAL_ERROR", f"a session is text, not {type(ref).__name__}")
         role = self._services.role
         if role.is_member(origin.host):
-            return self._services.sessions.get_on_member(ref, origin.host, role.coordinator_address)
+            return self._services.sessions.get_on_member(
+                ref, origin.host, role.coordinator_address, apart=role.leader is not None
+            )
         return self._services.sessions.get(ref)
 
     # Stages 9 to 15 ---------------------------------------------------------------------------------------------------
@@ -181,9 +183,12 @@ class Dispatcher:
                 await self._db.durable()
                 task.succeed(endpoint.result, value)
             except XenAPIError as refusal:
+                await self._db.durable()
                 task.fail(refusal.description)
             except Exception as fault:
-                task.fail(_fault(endpoint.name, fault).description)
+                error = _fault(endpoint.name, fault)
+                await self._db.durable()
+                task.fail(error.description)
 
         self._clock.callLater(0, lambda: defer.ensureDeferred(work()))
         return task.ref

@@ -43,6 +43,10 @@ class PoolRole(Protocol):
         """Whether the host whose address was called is a member."""
 
     @property
+    def leader(self) -> str | None:
+        """As a member: the address of the daemon that leads the pool. None: this one does."""
+
+    @property
     def coordinator(self) -> str:
         """Reference of the coordinator's host object."""
 

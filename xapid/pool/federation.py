@@ -26,6 +26,7 @@ from xapid.pool.agents import HostAgents
 from xapid.pool.client import XenAPIClient
 from xapid.pool.dialling import Peer
 from xapid.pool.link import HostLink
+from xapid.pool.liveness import Beat, Liveness
 from xapid.pool.membership import Membership, Place
 from xapid.pool.role import Role
 from xapid.pool.secrets import PoolSecrets
@@ -33,6 +34,7 @@ from xapid.pool.secrets import PoolSecrets
 log = Logger()
 
 ADOPT: Final = "/pool/adopt/"
+BEAT: Final = "/pool/beat"
 
 ClientTls = Callable[[Callable[[str], bool]], IOpenSSLClientConnectionCreator]
 """Makes the TLS of a connection to a host whose certificate the given function knows by its SHA-256."""
@@ -61,6 +63,8 @@ class Federation:
         self._observer = observer
         self._port = port
         self._peers: dict[str, Peer] = {}
+        self._began = reactor.seconds()
+        self.liveness = Liveness(db, reactor, self.membership.members, self._beat_of, self._take_up)
         self._certificate = ""
         self._tls: ClientTls | None = None
         self.left: Callable[[], None] = lambda: None
@@ -81,9 +85,11 @@ class Federation:
             row = self._db.table("host").find_uuid(place.host)
             if row is not None:
                 self._lead(row.ref, place)
+        self.liveness.start()
 
     def stop(self) -> None:
         """Hang up."""
+        self.liveness.stop()
         for peer in self._peers.values():
             peer.close()
 
@@ -143,6 +149,7 @@ class Federation:
         return self._secrets.current
 
     def _leave(self, leader: Place) -> None:
+        self.liveness.stop()
         self._follow(leader)
         self.left()
 
@@ -163,10 +170,20 @@ class Federation:
                     allowed.refresh(tx, self._db, *table.rows())
             agent = self._lead(ref, place)
             await take_up(self._db, agent, ref)
+            self.liveness.heard(place.host, await self._beat_of(place))
             await self._db.durable()
         except XenAPIError as refusal:
             return orjson.dumps({"error": refusal.description})
         return orjson.dumps({"value": ref})
+
+    async def _beat_of(self, place: Place) -> Beat:
+        peer = self._peers.get(place.host) or self._peer(place)
+        return Beat(**orjson.loads(await peer.send(BEAT, b"")))
+
+    async def _take_up(self, host: str) -> None:
+        agent = self._agents.find(host)
+        if agent is not None:
+            await take_up(self._db, agent, host)
 
     # Roles --------------------------------------------------------------------------------------------------------------
 
@@ -214,6 +231,8 @@ class Federation:
     async def _answer(self, host: str, path: str, body: bytes) -> bytes:
         """Carry out what another host of the pool asks for."""
         leader = self.membership.leader
+        if path == BEAT:
+            return orjson.dumps({"began": self._began, "time": self._reactor.seconds()})
         if path.startswith(ADOPT):
             return await self._adopt(host, body)
         if path.startswith(OBSERVER) and leader is None:
