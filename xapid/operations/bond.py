@@ -9,6 +9,7 @@ from xapid.database import Database, Row, Transaction
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations.addressing import check_mac
+from xapid.operations.agent_errors import translated
 from xapid.operations.cabling import (
     NO_ADDRESS,
     add_pif,
@@ -17,6 +18,7 @@ from xapid.operations.cabling import (
     check_network_free,
     follow_management,
     has_address,
+    is_on_sriov,
     is_sriov_logical,
     is_tunnel_access,
     next_device,
@@ -25,6 +27,8 @@ from xapid.operations.cabling import (
     the_pool,
 )
 from xapid.operations.context import Context
+from xapid.operations.devices import nic_config
+from xapid.placement.choice import possible_hosts
 
 _LACP: Mapping[str, tuple[str, ...]] = {
     "hashing_algorithm": ("tcpudp_ports", "src_mac"),
@@ -37,17 +41,18 @@ _AGGREGATION_KEY = "lacp-aggregation-key"
 
 async def create(context: Context, network: str, members: tuple[str, ...], MAC: str, mode: str, properties: Any) -> str:
     db = context.db
+    pifs = [db.get("PIF", ref) for ref in dict.fromkeys(members)]
+    target = check_network_free(db, network, pifs[0].host if pifs else NULL_REF)
+    if any(is_on_sriov(db, db.get("PIF", ref)) for ref in target.PIFs):
+        raise XenAPIError("NETWORK_INCOMPATIBLE_WITH_BOND", network)
     if MAC:
         check_mac(MAC)
     settings = _with_defaults(mode, properties)
-    pifs = [db.get("PIF", ref) for ref in dict.fromkeys(members)]
     if not pifs:
         raise XenAPIError("PIF_BOND_NEEDS_MORE_MEMBERS")
-    target = check_network_free(db, network, pifs[0].host)
-    if any(is_sriov_logical(db.get("PIF", ref)) for ref in target.PIFs):
-        raise XenAPIError("NETWORK_INCOMPATIBLE_WITH_BOND", network)
     _check_members(db, pifs)
     primary = _primary(pifs)
+    vifs = _local_vifs(db, primary.host, [pif.network for pif in pifs])
     with db.transaction() as tx:
         bond = tx.create(
             "Bond", primary_slave=primary.ref, mode=mode, properties=settings, auto_update_mac=not MAC, links_up=len(pifs)
@@ -69,9 +74,12 @@ async def create(context: Context, network: str, members: tuple[str, ...], MAC: 
         )
         tx.update(bond, master=upper)
         for pif in pifs:
-            _move(tx, db, pif, upper, network)
+            _move(tx, db, pif, upper)
             tx.update(db.get("PIF", pif.ref), **NO_ADDRESS, bond_slave_of=bond)
+        for vif in vifs:
+            tx.update(vif, network=network)
     await plug(context, upper)
+    await _follow(context, vifs)
     return bond
 
 
@@ -84,11 +92,14 @@ async def destroy(context: Context, self: str) -> None:
     members = bond.slaves
     primary = db.get("PIF", bond.primary_slave if bond.primary_slave in members else members[0])
     plugged = upper.currently_attached
+    vifs = _local_vifs(db, upper.host, [upper.network])
     if plugged:
         await take_down(context, upper.ref)
     with db.transaction() as tx:
         tx.update(primary, **address_fields(upper))
-        _move(tx, db, db.get("PIF", upper.ref), primary.ref, primary.network)
+        _move(tx, db, db.get("PIF", upper.ref), primary.ref)
+        for vif in vifs:
+            tx.update(vif, network=primary.network)
         for member in members:
             tx.update(member, bond_slave_of=NULL_REF)
         metrics = db.table("PIF_metrics").find(upper.metrics)
@@ -100,6 +111,7 @@ async def destroy(context: Context, self: str) -> None:
     if plugged:
         for member in members:
             await plug(context, member)
+    await _follow(context, vifs)
 
 
 async def set_mode(context: Context, self: str, value: str) -> None:
@@ -156,19 +168,35 @@ def _primary(pifs: list[Row]) -> Row:
     return pifs[0]
 
 
-def _move(tx: Transaction, db: Database, source: Row, target: str, network: str) -> None:
-    """Move the VLANs and tunnels of a PIF to another PIF of the same host, and the VIFs on its network to ``network``."""
+def _move(tx: Transaction, db: Database, source: Row, target: str) -> None:
+    """Move the VLANs and tunnels of a PIF to another PIF of the same host."""
     device = db.get("PIF", target).device
     for vlan in (db.get("VLAN", ref) for ref in source.VLAN_slave_of):
         tx.update(vlan, tagged_PIF=target)
         tx.update(vlan.untagged_PIF, device=device)
     for tunnel in source.tunnel_transport_PIF_of:
         tx.update(tunnel, transport_PIF=target)
-    residents = set(db.get("host", source.host).resident_VMs)
+
+
+def _local_vifs(db: Database, host: str, networks: list[str]) -> list[str]:
+    """The VIFs on some networks of the VMs that run on a host, or could run on no other."""
     alone = len(db.table("host")) == 1
-    for vif in (db.get("VIF", ref) for ref in db.get("network", source.network).VIFs):
-        if vif.VM in residents or alone:
-            tx.update(vif, network=network)
+    found = []
+    for vif in (db.get("VIF", ref) for network in networks for ref in db.get("network", network).VIFs):
+        vm = db.table("VM").find(vif.VM)
+        if vm is not None and (alone or vm.resident_on == host or possible_hosts(db, vm) == (host,)):
+            found.append(vif.ref)
+    return found
+
+
+async def _follow(context: Context, vifs: list[str]) -> None:
+    """Connect those of the VIFs that are plugged into running VMs to the networks that they are on now."""
+    db = context.db
+    for vif in (db.get("VIF", ref) for ref in vifs if ref in db.table("VIF")):
+        vm = db.get("VM", vif.VM)
+        if vif.currently_attached and vm.resident_on != NULL_REF:
+            with translated(db, vm.ref):
+                await context.agent(vm.resident_on).hypervisor.plug_nic(vm.uuid, nic_config(db, vif))
 
 
 def _with_defaults(mode: str, given: Mapping[str, str]) -> frozenmap:

@@ -56,6 +56,25 @@ def is_sriov_logical(pif: Row) -> bool:
     return bool(pif.sriov_logical_PIF_of)
 
 
+def is_on_sriov(db: Database, pif: Row) -> bool:
+    """Whether it stands for virtual functions, by itself or as a VLAN of a PIF that does."""
+    vlan = db.table("VLAN").find(pif.VLAN_master_of)
+    return is_sriov_logical(pif if vlan is None else db.get("PIF", vlan.tagged_PIF))
+
+
+def check_no_cluster(db: Database, pif: Row) -> None:
+    """Errors: CLUSTERING_ENABLED, while the host talks to the other nodes of a cluster through the PIF."""
+    for node in db.table("Cluster_host"):
+        if pif.ref == node.PIF and node.enabled:
+            raise XenAPIError("CLUSTERING_ENABLED", node.ref)
+
+
+def links_up(db: Database, bond: Row) -> int:
+    """How many members of a bond have a link."""
+    metrics = (db.table("PIF_metrics").find(db.get("PIF", member).metrics) for member in bond.slaves)
+    return sum(row is None or bool(row.carrier) for row in metrics)
+
+
 def is_tunnel_access(pif: Row) -> bool:
     """Whether it is the inner end of a tunnel."""
     return bool(pif.tunnel_access_PIF_of)
@@ -145,7 +164,7 @@ async def plug(context: Context, ref: str) -> None:
         for tunnel in pif.tunnel_access_PIF_of:
             tx.update(tunnel, status=frozenmap({"active": "true"}))
         for bond in pif.bond_master_of:
-            tx.update(bond, links_up=len(db.get("Bond", bond).slaves))
+            tx.update(bond, links_up=links_up(db, db.get("Bond", bond)))
         follow_management(tx, db, ref)
 
 

@@ -12,10 +12,10 @@ from xapid.operations.cabling import (
     add_pif,
     attached_vifs,
     check_managed,
+    check_no_cluster,
     check_no_ha,
     follow_management,
     take_down,
-    the_pool,
 )
 from xapid.operations.cabling import (
     plug as bring_up,
@@ -78,6 +78,7 @@ async def forget(context: Context, self: str) -> None:
         raise XenAPIError("PIF_TUNNEL_STILL_EXISTS", self)
     if pif.sriov_physical_PIF_of or pif.sriov_logical_PIF_of:
         raise XenAPIError("PIF_SRIOV_STILL_EXISTS", self)
+    check_no_cluster(db, pif)
     if pif.currently_attached:
         check_no_ha(db)
         if pif.managed:
@@ -157,6 +158,7 @@ def set_primary_address_type(context: Context, self: str, primary_address_type: 
     check_managed(pif)
     if pif.management:
         raise XenAPIError("PIF_IS_MANAGEMENT_INTERFACE", self)
+    check_no_cluster(context.db, pif)
     check_no_ha(context.db)
     with context.db.transaction() as tx:
         tx.update(pif, primary_address_type=primary_address_type)
@@ -176,6 +178,8 @@ def set_property(context: Context, self: str, name: str, value: str) -> None:
 
 def set_disallow_unplug(context: Context, self: str, value: bool) -> None:
     pif = context.db.get("PIF", self)
+    if not value:
+        check_no_cluster(context.db, pif)
     with context.db.transaction() as tx:
         tx.update(pif, disallow_unplug=value)
 
@@ -211,35 +215,7 @@ def pool_introduce(
         return add_pif(tx, **fields)
 
 
-def db_introduce(
-    context: Context,
-    device: str,
-    network: str,
-    host: str,
-    MAC: str,
-    MTU: int,
-    VLAN: int,
-    physical: bool,
-    ip_configuration_mode: str,
-    IP: str,
-    netmask: str,
-    gateway: str,
-    DNS: str,
-    bond_slave_of: str,
-    VLAN_master_of: str,
-    management: bool,
-    other_config: Any,
-    disallow_unplug: bool,
-    ipv6_configuration_mode: str,
-    IPv6: tuple[str, ...],
-    ipv6_gateway: str,
-    primary_address_type: str,
-    managed: bool,
-    properties: Any,
-) -> str:
-    fields = {name: value for name, value in locals().items() if name != "context"}
-    with context.db.transaction() as tx:
-        return add_pif(tx, **fields)
+db_introduce = pool_introduce
 
 
 def db_forget(context: Context, self: str) -> None:
@@ -277,11 +253,15 @@ def _introduce(tx: Transaction, db: Database, host: str, mac: str, device: str, 
 
 
 async def _readdress(context: Context, ref: str, fields: dict[str, Any], servers: str) -> None:
-    """Store how a PIF gets its address, and apply it where the PIF is up. Errors: HA_IS_ENABLED, REDO_LOG_IS_ENABLED."""
+    """Store how a PIF gets its address, and apply it where the PIF is up.
+
+    Errors: CLUSTERING_ENABLED, HA_IS_ENABLED, REDO_LOG_IS_ENABLED, unless nothing but the name servers changes.
+    """
     db = context.db
     pif = db.get("PIF", ref)
-    if any(getattr(pif, name) != value for name, value in fields.items()) and the_pool(db).ha_enabled:
-        raise XenAPIError("HA_IS_ENABLED")
+    if pif.currently_attached and any(getattr(pif, name) != value for name, value in fields.items()):
+        check_no_cluster(db, pif)
+        check_no_ha(db)
     with db.transaction() as tx:
         tx.update(pif, **fields, DNS=servers)
         follow_management(tx, db, ref)

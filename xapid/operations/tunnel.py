@@ -8,6 +8,7 @@ from xapid.operations.cabling import (
     add_pif,
     check_managed,
     check_network_free,
+    is_on_sriov,
     is_sriov_logical,
     is_tunnel_access,
     next_device,
@@ -28,10 +29,9 @@ async def create(context: Context, transport_PIF: str, network: str, protocol: s
         raise XenAPIError("IS_TUNNEL_ACCESS_PIF", transport_PIF)
     if is_sriov_logical(base):
         raise XenAPIError("CANNOT_ADD_TUNNEL_TO_SRIOV_LOGICAL", transport_PIF)
-    vlan = db.table("VLAN").find(base.VLAN_master_of)
-    if vlan is not None and is_sriov_logical(db.get("PIF", vlan.tagged_PIF)):
+    if is_on_sriov(db, base):
         raise XenAPIError("CANNOT_ADD_TUNNEL_TO_VLAN_ON_SRIOV_LOGICAL", transport_PIF)
-    if any(is_sriov_logical(db.get("PIF", ref)) for ref in target.PIFs):
+    if any(is_on_sriov(db, db.get("PIF", ref)) for ref in target.PIFs):
         raise XenAPIError("NETWORK_INCOMPATIBLE_WITH_TUNNEL", network)
     if any(host.software_version.get("network_backend") != "openvswitch" for host in db.table("host")):
         raise XenAPIError("OPENVSWITCH_NOT_ACTIVE")

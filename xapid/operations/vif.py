@@ -9,13 +9,13 @@ from typing import Any
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations import allowed
+from xapid.operations.addressing import check_mac
 from xapid.operations.agent_errors import translated
 from xapid.operations.allowed.vif import PortFacts
 from xapid.operations.context import Context
 from xapid.operations.devices import assert_idle, mac_from_seed, nic_config
 from xapid.placement.checks import reaches_network
 
-_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 _DEVICE = re.compile(r"[0-9]+")
 LAST_TAG = 4094
 
@@ -30,8 +30,7 @@ def create(context: Context, args: dict[str, Any]) -> str:
     mac, generated = args["MAC"], not args["MAC"]
     if generated and "mac_seed" in vm.other_config:
         mac = mac_from_seed(vm.other_config["mac_seed"], int(args["device"]))
-    if not _MAC.fullmatch(mac):
-        raise XenAPIError("MAC_INVALID", mac)
+    check_mac(mac)
     _assert_trunks(context, network, args["trunks"])
     fields = {
         **args,

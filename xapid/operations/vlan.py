@@ -11,6 +11,7 @@ from xapid.operations.cabling import (
     add_pif,
     check_managed,
     check_network_free,
+    is_on_sriov,
     is_sriov_logical,
     is_tunnel_access,
     plug,
@@ -32,7 +33,9 @@ async def create(context: Context, tagged_PIF: str, tag: int, network: str) -> s
     if is_tunnel_access(base):
         raise XenAPIError("IS_TUNNEL_ACCESS_PIF", tagged_PIF)
     for pif in (db.get("PIF", ref) for ref in target.PIFs):
-        if is_sriov_logical(pif) != is_sriov_logical(base):
+        if is_sriov_logical(base) and (pif.VLAN == -1 or not is_on_sriov(db, pif)):
+            raise XenAPIError("NETWORK_INCOMPATIBLE_WITH_VLAN_ON_SRIOV", network)
+        if not is_sriov_logical(base) and is_on_sriov(db, pif):
             raise XenAPIError("NETWORK_INCOMPATIBLE_WITH_VLAN_ON_BRIDGE", network)
     if tag not in _TAGS:
         raise XenAPIError("VLAN_TAG_INVALID", str(tag))
