@@ -6,14 +6,15 @@ pool's; templates that every pool has stay behind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import orjson
 
 from xapid.database import Database, Row, Transaction
-from xapid.database.journal import thaw, written
-from xapid.datamodel.types import NULL_REF, frozenmap, ref_class
+from xapid.database.journal.notation import ClassReader, Sharing, written
+from xapid.datamodel.schema import Field
+from xapid.datamodel.types import NULL_REF, Ref, frozenmap
 
 BROUGHT: Final = (
     "host_metrics", "host", "host_cpu", "PIF_metrics", "network", "PIF", "SR", "PBD", "VDI", "VM_metrics",
@@ -22,10 +23,13 @@ BROUGHT: Final = (
 """Classes of what a host brings, an object after those that it refers to."""
 
 
+Brought = tuple[str, str, dict[str, Any]]
+"""Class, reference and fields of an object."""
+
+
 def pack(db: Database) -> bytes:
     """Everything that the only host of this pool brings along."""
-    rows = [[row.kind, row.ref, row._table.stored_values(row)] for row in _brought(db)]
-    return written(rows)
+    return orjson.dumps([[row.kind, row.ref, written(row._table.stored_values(row)).decode()] for row in _brought(db)])
 
 
 def _brought(db: Database) -> Iterator[Row]:
@@ -39,26 +43,27 @@ def _brought(db: Database) -> Iterator[Row]:
 
 def unpack(db: Database, body: bytes) -> str:
     """Take in what :func:`pack` made; returns the reference of the host. Errors: those of creating objects."""
-    rows = orjson.loads(body)
+    sharing = Sharing()
+    readers = {cls: ClassReader(db.api.classes[cls], sharing) for cls in BROUGHT}
+    rows = [(cls, ref, readers[cls](text.encode())) for cls, ref, text in orjson.loads(body) if cls in readers]
     moved = _moved(db, rows)
     host = NULL_REF
     with db.transaction() as tx:
         for cls, ref, values in rows:
-            if ref in moved or (cls == "network" and ref in moved):
-                continue
-            fields = {field.name: field for field in db.api.classes[cls].fields}
-            thawed = {name: thaw(fields[name].type, value) for name, value in values.items() if name in fields}
-            for name, value in thawed.items():
-                if ref_class(fields[name].type) is not None and isinstance(value, str):
-                    thawed[name] = moved.get(value, value)
-            _create(tx, db, cls, ref, thawed)
-            host = ref if cls == "host" else host
+            if ref not in moved:
+                fields = {field.name: field for field in db.api.classes[cls].fields}
+                _create(tx, db, cls, ref, {name: _at_home(fields[name], value, moved) for name, value in values.items()})
+                host = ref if cls == "host" else host
         tx.update(host, enabled=True)
         tx.update(db.get("host", host).metrics, live=True)
     return host
 
 
-def _moved(db: Database, rows: list[Any]) -> dict[str, str]:
+def _at_home(field: Field, value: Any, moved: dict[str, str]) -> Any:
+    return moved.get(value, value) if isinstance(field.type, Ref) else value
+
+
+def _moved(db: Database, rows: Sequence[Brought]) -> dict[str, str]:
     """References that mean an object of the pool here: networks by bridge, the tools SR."""
     bridges = {row.bridge: row.ref for row in db.table("network")}
     moved = {ref: bridges[values["bridge"]] for cls, ref, values in rows if cls == "network" and values["bridge"] in bridges}
@@ -71,8 +76,6 @@ def _moved(db: Database, rows: list[Any]) -> dict[str, str]:
 
 
 def _create(tx: Transaction, db: Database, cls: str, ref: str, values: dict[str, Any]) -> None:
-    if cls == "PIF":
-        values["management"] = bool(values.get("management"))
     if cls == "SR" and values.get("shared"):
         values["shared"] = False
     if db.table(cls).find_uuid(values.get("uuid", "")) is None:
