@@ -93,5 +93,25 @@ def test_any_text_is_either_an_expression_or_refused(text: str) -> None:
         assert error.code == "INVALID_VALUE"
 
 
+@pytest.mark.parametrize("expression", ["not " * 50_000 + "true", "(" * 50_000, "(" * 101 + "true" + ")" * 101])
+def test_what_nests_without_end_is_refused(db: Database, expression: str) -> None:
+    with pytest.raises(XenAPIError) as caught:
+        compile_filter(db.table("VM"), expression)
+    assert caught.value.description == ("INVALID_VALUE", expression, "it nests too deep")
+
+
+def test_an_expression_may_be_as_long_as_it_likes(db: Database, vm: str) -> None:
+    chain = " or ".join(['field "uuid" = "x"'] * 5_000)
+    assert not matches(db, chain)
+    assert matches(db, f"{chain} or true")
+    assert matches(db, " or ".join(["(not true)", "true"] + ["false"] * 5_000))
+
+
+def test_an_operand_that_changes_nothing_is_not_looked_at(db: Database, vm: str) -> None:
+    broken = 'field "nosuch" = "x"'
+    assert matches(db, f"true or {broken}")
+    assert not matches(db, f"false and {broken}")
+
+
 def test_nested_values_are_quoted() -> None:
     assert text_of(("it's",)) == r"('it\'s')"

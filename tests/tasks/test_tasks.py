@@ -102,6 +102,13 @@ def test_a_failure_leaves_code_and_parameters(tasks, db):
     assert (row.backtrace, row.finished > EPOCH) == ("()", True)
 
 
+def test_a_failure_that_repeats_what_no_text_may_hold_still_ends_the_task(tasks, db):
+    task = tasks.for_async(START, Caller(), HOST)
+    task.fail(("HANDLE_INVALID", "VM", "a\x00b\ud800\x1bc"))
+    row = db.get("task", task.ref)
+    assert (row.status, row.error_info) == ("failure", ("HANDLE_INVALID", "VM", "abc"))
+
+
 def test_the_first_end_counts(tasks, db):
     task = tasks.for_async(START, Caller(), HOST)
     task.succeed_text("first")

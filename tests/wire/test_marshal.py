@@ -62,6 +62,12 @@ def test_what_is_no_float_is_an_internal_error(given: object) -> None:
     assert refusal(Float, given) == "INTERNAL_ERROR"
 
 
+def test_digits_beyond_all_floats_are_infinite() -> None:
+    assert decoder(Float)("0x1p99999") == float("inf")
+    assert decoder(Float)("-0x1p99999") == float("-inf")
+    assert decoder(Float)("1e999") == float("inf")
+
+
 def test_an_integer_beyond_all_floats_is_infinite() -> None:
     assert decoder(Float)(10**400) == float("inf")
 

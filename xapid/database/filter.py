@@ -7,7 +7,8 @@
     value      := '"' characters '"' | 'field' '"' name '"'
 
 ``and`` and ``or`` bind alike and to the left; ``not`` reaches as far to the right as it can. Values are compared as the
-text that the database's dumps show; namespaces in field names are joined by ``__``.
+text that the database's dumps show; namespaces in field names are joined by ``__``. An expression may be as long as a call
+may be, but its parts nest no deeper than :data:`DEPTH`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from xapid.database.row import Row
 from xapid.database.table import Table
@@ -23,6 +24,9 @@ from xapid.datamodel.errors import XenAPIError
 
 Predicate = Callable[[Row], bool]
 Getter = Callable[[Row], str]
+
+DEPTH: Final = 100
+"""How deep parentheses and ``not`` may nest."""
 
 _TOKEN = re.compile(r'[ \t\n]*(?:"([^"]*)"|(field|and|or|not|true|false)(?![A-Za-z_])|([=()])|(\Z))')
 
@@ -42,6 +46,7 @@ class _Parser:
         self._names = {"_ref": "ref"} | {field.dump_name: field.name for field in table.cls.fields}
         self._tokens = self._tokenise()
         self._at = 0
+        self._depth = 0
 
     def _tokenise(self) -> list[tuple[str, str]]:
         tokens, position = [], 0
@@ -65,11 +70,14 @@ class _Parser:
         return predicate
 
     def _expression(self) -> Predicate:
-        left = self._operand()
+        self._depth += 1
+        if self._depth > DEPTH:
+            raise self._invalid("it nests too deep")
+        first, rest = self._operand(), []
         while self._kind in ("and", "or"):
-            kind = self._take()
-            left = (_both if kind == "and" else _either)(left, self._operand())
-        return left
+            rest.append((self._take() == "and", self._operand()))
+        self._depth -= 1
+        return _chain(first, rest) if rest else first
 
     def _operand(self) -> Predicate:
         match self._kind:
@@ -136,12 +144,17 @@ def _missing(name: str) -> Getter:
     return refuse
 
 
-def _both(left: Predicate, right: Predicate) -> Predicate:
-    return lambda row: left(row) and right(row)
+def _chain(first: Predicate, rest: list[tuple[bool, Predicate]]) -> Predicate:
+    """Operands joined by ``and`` (true) and ``or``, from the left; one that changes nothing is not looked at."""
 
+    def decide(row: Row) -> bool:
+        result = first(row)
+        for is_and, operand in rest:
+            if result is is_and:
+                result = operand(row)
+        return result
 
-def _either(left: Predicate, right: Predicate) -> Predicate:
-    return lambda row: left(row) or right(row)
+    return decide
 
 
 def text_of(value: Any) -> str:

@@ -16,6 +16,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from xapid.database import Database
+from xapid.database.database import UNSTORABLE
 from xapid.database.row import Row as DatabaseRow
 from xapid.datamodel.catalogue import Entry
 from xapid.datamodel.types import EMPTY_MAP, NULL_REF, Type
@@ -241,11 +242,16 @@ class Tasks:
                 tx.update(row, **changes)
 
     def finish_row(self, ref: str, outcome: Mapping[str, Any]) -> None:
-        """Write the outcome, all at once. A row that is gone, or that a client has ended itself, stays as it is."""
+        """Write the outcome, all at once. A row that is gone, or that a client has ended itself, stays as it is.
+
+        An error may repeat what a client sent, so what the database cannot hold of its text is left out.
+        """
         row: DatabaseRow | None = self._table.find(ref)
         if row is None or row.status not in UNFINISHED:
             return
         self._note(ref).active = self._clock.seconds()
+        if "error_info" in outcome:
+            outcome = {**outcome, "error_info": tuple(UNSTORABLE.sub("", part) for part in outcome["error_info"])}
         with self._db.transaction() as tx:
             tx.update(row, finished=self._now(), allowed_operations=(), current_operations=EMPTY_MAP, **outcome)
 

@@ -68,8 +68,15 @@ def number(text: str) -> float:
         if _FLOAT.fullmatch(text):
             return float(text.replace("_", ""))
         if _HEX_FLOAT.fullmatch(text):
-            return float.fromhex(text.replace("_", "").strip())
+            return _from_hexadecimal(text.replace("_", "").strip())
     raise ValueError(text)
+
+
+def _from_hexadecimal(text: str) -> float:
+    try:
+        return float.fromhex(text)
+    except OverflowError:
+        return -math.inf if text.startswith("-") else math.inf
 
 
 def date(text: str) -> datetime:
