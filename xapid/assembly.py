@@ -186,7 +186,7 @@ async def assemble(
         dispatcher=dispatcher,
         surroundings=surroundings,
         sweep=Sweep(db, clock),
-        made_up_password=_initialise_password(passwords, config),
+        made_up_password=await _initialise_password(db, passwords, config),
     )
 
 
@@ -209,20 +209,21 @@ def _move(db: Database, site: Site, elsewhere: Collection[str]) -> None:
                         tx.update(console, location=console.location.replace(f"//{host.address}", f"//{address}", 1))
 
 
-def _initialise_password(passwords: Passwords, config: Config) -> str | None:
+async def _initialise_password(db: Database, passwords: Passwords, config: Config) -> str | None:
     """Give root a password if there is none, or the one that ``config`` has. One that was made up stands in a file.
 
-    Returns it in that case. Raises ConfigError for a password that cannot be one.
+    Returns it in that case. The file is there before the password holds, and goes when another one is durable. Raises
+    ConfigError for a password that cannot be one.
     """
+    state = config.state_directory
+    file = None if state is None else InitialPassword(state / "initial-password")
     try:
-        made_up = passwords.initialise(config.root_password)
+        made_up = passwords.initialise(config.root_password, (lambda made_up: None) if file is None else file.write)
     except XenAPIError as refusal:
         raise ConfigError(f"root password: {refusal.params[0]}") from refusal
-    if config.state_directory is not None:
-        file = InitialPassword(config.state_directory / "initial-password")
-        if made_up is not None:
-            file.write(made_up)
-        elif config.root_password is not None:
+    if file is not None:
+        if config.root_password is not None:
+            await db.durable()
             file.forget()
         passwords.observers.append(file.forget)
     return made_up

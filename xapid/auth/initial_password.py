@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import attrs
+
+from xapid.whole_files import write_whole
 
 
 @attrs.frozen
@@ -16,12 +17,7 @@ class InitialPassword:
 
     def write(self, password: str) -> None:
         """Keep the password, in place of an older one."""
-        self.path.unlink(missing_ok=True)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(password + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        write_whole(self.path, f"{password}\n".encode("ascii"))
 
     def forget(self, encoded: str = "") -> None:
         """The password in the file no longer holds. Fits among the observers of :class:`~xapid.auth.passwords.Passwords`."""

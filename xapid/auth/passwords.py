@@ -62,7 +62,7 @@ class Passwords:
         self._hasher = hasher
         self._stand_in: str | None = None
         self.observers: list[Callable[[str], None]] = []
-        """Called with the new hash after each change that a user made."""
+        """Called with the new hash after each change that a user made, when it is durable."""
 
     @property
     def hash(self) -> str | None:
@@ -90,14 +90,16 @@ class Passwords:
         _refuse_unfit(password)
         encoded = await self._run(lambda: self._hasher.hash(password))
         self.set_hash(encoded)
+        await self._db.durable()
         for observer in list(self.observers):
             observer(encoded)
 
-    def initialise(self, password: str | None = None) -> str | None:
+    def initialise(self, password: str | None = None, tell: Callable[[str], None] = lambda made_up: None) -> str | None:
         """At start: see to it that there is a password. Blocks for one hash.
 
         ``password`` replaces the present one if it is another; without it one is made up when there is none, and
-        returned, for this is the only time that it is known. Errors: CHANGE_PASSWORD_REJECTED.
+        returned, for this is the only time that it is known. ``tell`` hears of it before it holds, so that a daemon which
+        is killed meanwhile leaves no password behind that nobody knows. Errors: CHANGE_PASSWORD_REJECTED.
         """
         known = self.hash
         if password is not None:
@@ -108,6 +110,7 @@ class Passwords:
         if known is not None:
             return None
         made_up = secrets.token_urlsafe(15)
+        tell(made_up)
         self.set_hash(self._hasher.hash(made_up))
         return made_up
 

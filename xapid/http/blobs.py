@@ -10,7 +10,10 @@ from typing import IO, Final, Protocol
 
 import attrs
 
+from xapid.whole_files import sync_directory
+
 _CHUNK: Final = 256 * 1024
+_NEW: Final = ".new"
 _NAME = re.compile(r"[0-9A-Za-z-]+")
 
 
@@ -74,6 +77,8 @@ class DirectoryBlobStore(BlobStore):
         super().__init__()
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in directory.glob(f"*{_NEW}"):  # uploads that a killed daemon had begun
+            left.unlink()
 
     def _path(self, uuid: str) -> Path:
         if not _NAME.fullmatch(uuid):
@@ -109,7 +114,7 @@ def _read(file: IO[bytes]) -> Iterator[bytes]:
 class _FileUpload:
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._new = path.with_name(f"{path.name}.{id(self)}.new")
+        self._new = path.with_name(f"{path.name}.{id(self)}{_NEW}")
         self._file = os.fdopen(os.open(self._new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
     def write(self, data: bytes) -> None:
@@ -121,6 +126,7 @@ class _FileUpload:
             os.fsync(file.fileno())
             size = file.tell()
         self._new.replace(self._path)
+        sync_directory(self._path.parent)
         return size
 
     def abandon(self) -> None:

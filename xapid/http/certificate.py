@@ -7,7 +7,6 @@ that nothing here looks at a clock.
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from xapid.whole_files import write_whole
 
 KEY_BITS: Final = 2048
 LIFETIME: Final = timedelta(days=3650)
@@ -68,13 +69,7 @@ class Certificate:
 
     def save(self, path: Path) -> None:
         """Writes key and certificates into one file that only its owner can read. Replaces the file whole."""
-        written = path.with_name(f".{path.name}.new")
-        written.unlink(missing_ok=True)
-        with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(self.key_pem + self.certificate_pem)
-            file.flush()
-            os.fsync(file.fileno())
-        written.replace(path)
+        write_whole(path, self.key_pem + self.certificate_pem)
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
