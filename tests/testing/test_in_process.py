@@ -103,3 +103,20 @@ def test_a_call_that_would_wait_for_ever_is_refused(xapid_session):
     xapid_session.xenapi.event.register(["secret"])
     with pytest.raises(Stuck):
         xapid_session.xenapi.event.next()
+
+
+def test_calls_can_be_made_to_fail(xapid_server, xapid_session):
+    """As often as wanted, or until the fault is taken back; other calls go on."""
+    network = xapid_session.xenapi.network
+    xapid_server.fail("network.*_MTU", "SR_FULL", "1", "0", times=1)
+    (ref, *_) = network.get_all()
+    with pytest.raises(XenAPI.Failure) as caught:
+        network.get_MTU(ref)
+    assert caught.value.details == ["SR_FULL", "1", "0"]
+    assert network.get_MTU(ref) == "1500"
+    fault = xapid_server.fail("network.get_MTU", "MESSAGE_DEPRECATED")
+    for _ in range(2):
+        with pytest.raises(XenAPI.Failure):
+            network.get_MTU(ref)
+    xapid_server.heal(fault)
+    assert network.get_MTU(ref) == "1500"

@@ -35,6 +35,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, Ref, Set, String
 from xapid.dispatch.context import CallContext
 from xapid.dispatch.endpoint import Endpoint, endpoints
+from xapid.dispatch.faults import Faults
 from xapid.dispatch.locks import Locks
 from xapid.dispatch.places import Places
 from xapid.ids import Ids
@@ -63,6 +64,8 @@ class Dispatcher:
         self._config = config
         self._clock = clock
         self._ids = ids
+        self.faults = Faults()
+        """Calls that a user wants to fail."""
         self._locks = Locks(db, services.events, clock, config.lock_patience)
         self._endpoints = endpoints(services.api, db, bound)
         self._by_name = self._endpoints | {name.replace(".", "_", 1): end for name, end in self._endpoints.items()}
@@ -78,6 +81,8 @@ class Dispatcher:
                     return answer
             endpoint, spelled, in_background = self._resolve(call, origin)
             session, args = self._prepare(endpoint, spelled, call.params, origin)
+            if self.faults:
+                self.faults.strike(endpoint.name)
             if in_background:
                 if not endpoint.entry.message.asynchronous:
                     raise XenAPIError.relayed("Fault", f"No async mode for this operation (rpc: {call.name})")

@@ -22,6 +22,7 @@ from xapid.config import Config
 from xapid.database.journal import Loaded, NoJournal
 from xapid.datamodel.catalogue import Catalogue
 from xapid.datamodel.types import Type
+from xapid.dispatch.faults import Fault
 from xapid.http.blobs import BlobStore
 from xapid.ids import Ids
 from xapid.testing.conformity import check
@@ -79,6 +80,14 @@ class Server:
         session = self.client()
         session.xenapi.login_with_password(user, password or self.config.root_password or "", "2.23", originator)
         return session
+
+    def fail(self, pattern: str, code: str, *params: str, times: int | None = None) -> Fault:
+        """Has calls whose name matches ``pattern`` (``VM.start``, ``VDI.*``) fail, ``times`` times or until :meth:`heal`."""
+        return self.pool.dispatcher.faults.add(pattern, code, *params, times=times)
+
+    def heal(self, fault: Fault) -> None:
+        """Has calls that were made to fail do again what they should."""
+        self.pool.dispatcher.faults.remove(fault)
 
     def client(self, url: str | None = None) -> XenAPI.Session:
         """The stock client library before it is logged in, for the coordinator or for the host at ``url``."""
