@@ -72,6 +72,25 @@ def test_a_request_may_come_byte_by_byte_and_with_bare_line_feeds(site: Site) ->
     assert value(client.answer()) == "a"
 
 
+def test_where_a_head_ends_does_not_depend_on_how_it_arrives(site: Site) -> None:
+    two = b"OPTIONS / HTTP/1.1\n\nOPTIONS / HTTP/1.1\r\n\r\n"
+    at_once, in_pieces = site.client(), site.client()
+    at_once.send(two)
+    for byte in two:
+        in_pieces.send(bytes([byte]))
+    assert len(at_once.answers()) == len(in_pieces.answers()) == 2
+
+
+def test_what_is_remembered_of_requests_is_bounded(site: Site) -> None:
+    client = site.client()
+    for number in range(1000):
+        client.send(call(LOGOUT, "bogus", path=f"/{number}/{'x' * 1000}"))
+        client.send(call(LOGOUT, "bogus", path=f"/{number}", headers=f"X: {'x' * 2000}\r\n"))
+    server = site.server
+    assert sum(len(method) + len(target) for method, target in server._decoders) < 512 * 300
+    assert sum(map(len, server.heads)) < 512 * 2048
+
+
 def test_pipelined_calls_are_answered_in_order_even_when_the_first_takes_its_time(
     site: Site, dispatcher: StubDispatcher
 ) -> None:

@@ -224,28 +224,27 @@ class HttpProtocol(Protocol):
             if not buffer:
                 self._buffer = b""
                 return False
+        server = self._server
         end = buffer.find(b"\r\n\r\n")
         after = end + 4
-        if end < 0:
-            match = END.search(buffer)
+        head = server.heads.get(buffer[:end]) if 0 <= end < _REMEMBERED_HEAD else None
+        if head is None:
+            match = END.search(buffer)  # an empty line of bare line feeds ends a head too, and may come first
             if match is None:
                 self._buffer = buffer
                 return self._head_incomplete()
             end, after = match.span()
-        limits = self._server.limits
-        if end > limits.head_size:
-            self._refuse(None, 431)
-            return False
-        block = buffer[:end]
-        head = self._server.heads.get(block)
-        if head is None:
+            if end > server.limits.head_size:
+                self._refuse(None, 431)
+                return False
+            block = buffer[:end]
             try:
                 head = parse(block)
             except BadHead as error:
                 self._refuse(None, 500, str(error))
                 return False
             if head.method == "POST" and end < _REMEMBERED_HEAD and not {"authorization", "cookie"} & head.headers.keys():
-                self._server.remember(block, head)
+                server.remember(block, head)
         self._buffer = buffer[after:]
         self._fresh = True
         self._begin(head)

@@ -30,6 +30,9 @@ def _rest(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, 
     while True:
         try:
             argument = yield awaited
+        except GeneratorExit:  # nobody is left who could go on with it
+            coroutine.close()
+            raise
         except BaseException as error:
             resume, argument = coroutine.throw, error
         else:

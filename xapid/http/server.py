@@ -36,6 +36,7 @@ _CALLS: Final[Mapping[str, Decode]] = {
 }
 _PORT = re.compile(r":\d*$")
 _REMEMBERED: Final = 512
+_REMEMBERED_TARGET: Final = 256
 _SWEEP_S: Final = 1.0
 
 
@@ -166,7 +167,7 @@ class HttpServer(ServerFactory):
         except KeyError:
             action = self._routes.find(head.method, head.path)
             decode = None if action is None else _CALLS.get(action.name)
-            if decode is not None and len(self._decoders) < _REMEMBERED:
+            if decode is not None and len(self._decoders) < _REMEMBERED and len(head.target) < _REMEMBERED_TARGET:
                 self._decoders[key] = decode
             return decode
 
