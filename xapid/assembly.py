@@ -60,6 +60,9 @@ class Site(Protocol):
     def open(self, hosts: int) -> Sequence[str]:
         """Take an address for each of so many hosts, the coordinator's first."""
 
+    def serve_as(self, host: str) -> None:
+        """What answered for the coordinator's host answers for this one now."""
+
     @property
     def port(self) -> int:
         """At which they all answer; known once :meth:`open` was called."""
@@ -79,6 +82,9 @@ class Nowhere:
     def open(self, hosts: int) -> Sequence[str]:
         """Successive loopback addresses."""
         return addresses_from("127.0.0.1", hosts)
+
+    def serve_as(self, host: str) -> None:
+        """Nobody answers."""
 
 
 @attrs.define(kw_only=True)
@@ -167,7 +173,7 @@ async def assemble(
         audit=audit,
     )
     surroundings = Surroundings()
-    federation = Federation(db, clock, role, agents, secrets, Reports(db, clock, services), lambda: site.port)
+    federation = Federation(db, clock, role, agents, secrets, passwords, Reports(db, clock, services), lambda: site.port)
     federation.left = lambda: sessions.destroy_where(lambda session: True)
     services.pool = federation
     for row in db.table("host").rows():
@@ -177,7 +183,7 @@ async def assemble(
             await adoption.take_up(db, agent, row.ref)
     adoption.recompute(db)
     dispatcher = Dispatcher(db, services, bind(api), config, clock, ids)
-    return Pool(
+    pool = Pool(
         config=config,
         clock=clock,
         ids=ids,
@@ -188,6 +194,31 @@ async def assemble(
         sweep=Sweep(db, clock),
         made_up_password=await _initialise_password(db, passwords, config),
     )
+    federation.start_afresh = lambda: start_afresh(pool, site, secrets)
+    return pool
+
+
+async def start_afresh(pool: Pool, site: Site, secrets: PoolSecrets) -> None:
+    """Make the daemon of an ejected host a new pool of one host, at the address where it was. Root's password stays."""
+    db, services, config = pool.db, pool.services, pool.config
+    (address, *_) = [row.address for row in pool.hosts()]
+    services.sessions.destroy_where(lambda session: True)
+    services.pool.membership.forget_everything()
+    secrets.renew(pool.ids)
+    with db.transaction() as tx:
+        for table in db.tables.values():
+            if table.cls.name != "role":
+                for row in table.rows():
+                    tx.destroy(row)
+    now = datetime.fromtimestamp(int(pool.clock.seconds()), UTC)
+    (host,) = populate(db, preset("standalone"), [address], now, pool.ids, port=site.port, certificate=site.certificate)
+    pool.surroundings = Surroundings()
+    row = db.get("host", host)
+    agent = simulated_host(db, row, pool.clock, services.pool, pool.surroundings, config.duration_profile)
+    services.agents.add(host, agent)
+    site.serve_as(host)
+    await adoption.take_up(db, agent, host)
+    adoption.recompute(db)
 
 
 def _ordered(db: Database, elsewhere: Collection[str]) -> list[Row]:

@@ -70,6 +70,10 @@ class Daemon:
         self._certificate = certificate(self.config, self._state, names, now)
         return addresses
 
+    def serve_as(self, host: str) -> None:
+        """What answered for the coordinator's host answers for this one now."""
+        self._servers[0].host = host
+
     @property
     def port(self) -> int:
         """At which every host answers."""
@@ -133,7 +137,7 @@ class Daemon:
             authenticator,
             clock=self._reactor,
             actions=self._actions(authenticator),
-            https_only=lambda: bool(db.get("host", host.ref).https_only),
+            https_only=lambda: bool(db.get("host", server.host).https_only),
             https_port=self.port,
             agents=self.pool.services.pool.accept,
             limits=Limits(body_size=self.config.max_body),

@@ -147,3 +147,43 @@ def test_a_member_stays_one_over_a_restart_and_its_vms_go_on(xapid_daemons: Daem
     session.xenapi.VM.hard_shutdown(vm)
     session.xenapi.VM.start_on(vm, member, False, False)
     assert session.xenapi.VM.get_resident_on(vm) == member
+
+
+def test_a_host_that_is_ejected_starts_afresh(pair: tuple[Daemon, Daemon]) -> None:
+    """The pool has it no more, its daemon is a pool of its own with root's password of the old one, and can join again."""
+    leader, joiner = pair
+    session = leader.session()
+    member, vm = host_at(session, joiner.address), small_vm(session)
+    session.xenapi.VM.start_on(vm, member, False, False)
+    assert failure_of(session.xenapi.pool.eject, member) == ["OPERATION_NOT_ALLOWED", "VM resident on host"]
+    session.xenapi.VM.hard_shutdown(vm)
+    session.xenapi.pool.eject(member)
+    assert len(session.xenapi.host.get_all()) == 1
+    hosts = {pbd["host"] for pbd in session.xenapi.PBD.get_all_records().values()}
+    assert hosts == set(session.xenapi.host.get_all())
+    assert failure_of(session.xenapi.pool.eject, session.xenapi.host.get_all()[0])[0] == "OPERATION_NOT_ALLOWED"
+
+    deadline = time.monotonic() + LIMIT
+    while True:
+        try:
+            alone = joiner.session(password=leader.password)
+            break
+        except XenAPI.Failure as failure:
+            assert failure.details[0] == "HOST_IS_SLAVE"
+            assert time.monotonic() < deadline
+    (host,) = alone.xenapi.host.get_all_records().values()
+    assert (host["address"], host["enabled"]) == (joiner.address, True)
+    assert [pool["master"] for pool in alone.xenapi.pool.get_all_records().values()] == alone.xenapi.host.get_all()
+    own = small_vm(alone)
+    alone.xenapi.VM.start(own, False, False)
+    alone.xenapi.VM.hard_shutdown(own)
+    join(joiner, leader)
+
+
+def test_a_new_password_is_the_members_too(pair: tuple[Daemon, Daemon]) -> None:
+    leader, joiner = pair
+    leader.session().xenapi.session.change_password(leader.password, "another horse")
+    deadline = time.monotonic() + LIMIT
+    login = XenAPI.Session(joiner.url, ignore_ssl=True).session.slave_local_login_with_password
+    while login("root", "another horse")["Status"] != "Success":
+        assert time.monotonic() < deadline

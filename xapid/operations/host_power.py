@@ -104,7 +104,7 @@ def destroy(context: Context, self: str) -> None:
     if resident_vms(db, self):
         raise XenAPIError("HOST_HAS_RESIDENT_VMS", self)
     with db.transaction() as tx:
-        _remove(tx, db, host)
+        remove_host(tx, db, host)
         level_pool(tx, db)
 
 
@@ -194,7 +194,7 @@ _PARTS = (
 """Classes whose objects belong to a host."""
 
 
-def _remove(tx: Transaction, db: Database, host: Row) -> None:
+def remove_host(tx: Transaction, db: Database, host: Row) -> None:
     """Take a host and everything that belongs to it out of the database."""
     for vm in [vm for vm in db.table("VM") if vm.is_control_domain and host.ref in (vm.resident_on, vm.affinity)]:
         for console in vm.consoles:

@@ -38,6 +38,7 @@ from xapid.operations.pool_calls import (
     set_ssh_enabled_timeout,
     sync_database,
 )
+from xapid.operations.pool_eject import eject
 from xapid.operations.pool_ha import (
     disable_ha,
     ha_compute_hypothetical_max_host_failures_to_tolerate,

@@ -26,6 +26,9 @@ class Agents(Protocol):
     def get(self, host: str) -> IHostAgent:
         """The agent of a host. Errors: HANDLE_INVALID, HOST_OFFLINE, CANNOT_CONTACT_HOST."""
 
+    def add(self, host: str, agent: IHostAgent) -> None:
+        """``agent`` is the hand of the host with this reference from now on."""
+
     def assert_live(self, host: str) -> None:
         """Errors: HOST_OFFLINE, CANNOT_CONTACT_HOST, if the host cannot do anything now."""
 
@@ -77,3 +80,5 @@ class Services:
     """Joining and leading a pool of daemons (:class:`xapid.pool.federation.Federation`)."""
     power: PowerOn | None = None
     """Switching hosts on."""
+    guests_asked: dict[str, float] = attrs.field(factory=dict)
+    """When each VM's guest was last asked something through a plugin, by reference."""

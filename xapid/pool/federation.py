@@ -6,10 +6,11 @@ others by the certificates that it has pinned; their connections use the public 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import orjson
+from twisted.internet import defer
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -17,6 +18,7 @@ from zope.interface import implementer
 from xapid.agent.interface import IAgentObserver, IHostAgent
 from xapid.agent.remote import AGENT, OBSERVER, RemoteAgent, RemoteObserver, answer_agent, answer_observer
 from xapid.agent.values import AgentFailure
+from xapid.auth.passwords import Passwords
 from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations import allowed
@@ -35,6 +37,8 @@ log = Logger()
 
 ADOPT: Final = "/pool/adopt/"
 BEAT: Final = "/pool/beat"
+RELEASE: Final = "/pool/release"
+PASSWORD: Final = "/pool/password"
 
 ClientTls = Callable[[Callable[[str], bool]], IOpenSSLClientConnectionCreator]
 """Makes the TLS of a connection to a host whose certificate the given function knows by its SHA-256."""
@@ -51,6 +55,7 @@ class Federation:
         role: Role,
         agents: HostAgents,
         secrets: PoolSecrets,
+        passwords: Passwords,
         observer: IAgentObserver,
         port: Callable[[], int],
     ) -> None:
@@ -60,6 +65,7 @@ class Federation:
         self._role = role
         self._agents = agents
         self._secrets = secrets
+        self._passwords = passwords
         self._observer = observer
         self._port = port
         self._peers: dict[str, Peer] = {}
@@ -69,6 +75,9 @@ class Federation:
         self._tls: ClientTls | None = None
         self.left: Callable[[], None] = lambda: None
         """Called when this daemon has become a member: sessions of its former pool mean nothing any more."""
+        self.start_afresh: Callable[[], Awaitable[None]] = _nothing
+        """Called when this daemon has been ejected: its database is to hold a new pool of one host."""
+        passwords.observers.append(self._spread_password)
 
     # Beginning and end --------------------------------------------------------------------------------------------------
 
@@ -132,6 +141,7 @@ class Federation:
         answer = orjson.loads(await peer.send(f"{ADOPT}{own}", head + b"\n" + adoption.pack(self._db)))
         if "error" in answer:
             raise XenAPIError.relayed(*answer["error"])
+        self._passwords.set_hash(answer["password"])
         self.membership.follow(leader)
         self._reactor.callLater(0, self._leave, leader)
 
@@ -142,6 +152,44 @@ class Federation:
         except ValueError:
             raise XenAPIError("INVALID_VALUE", "certificate", certificate) from None
         return self.membership.pins()
+
+    # Leaving ------------------------------------------------------------------------------------------------------------
+
+    async def release(self, host: str) -> None:
+        """Let a host go: its daemon starts afresh, and is trusted no longer. Errors: CANNOT_CONTACT_HOST."""
+        place = next((place for place in self.membership.members() if place.host == host), None)
+        if place is not None:
+            await self._peers[host].send(RELEASE, b"")
+            self._peers.pop(host).close()
+            self.membership.remove_member(host)
+            self.membership.unpin(host)
+        row = self._db.table("host").find_uuid(host)
+        if row is not None:
+            self._agents.remove(row.ref)
+
+    async def _released(self) -> None:
+        """The coordinator has let this host go."""
+        for peer in self._peers.values():
+            peer.close()
+        self._peers.clear()
+        await self.start_afresh()
+        self._role.leader = None
+        self.membership.pin(self._own_uuid(), self._certificate)
+        self.liveness.start()
+
+    # Passwords ----------------------------------------------------------------------------------------------------------
+
+    def _spread_password(self, encoded: str) -> None:
+        """Root's password is the same everywhere. A member that is away gets it with the next change."""
+
+        async def tell(place: Place) -> None:
+            try:
+                await self._peers[place.host].send(PASSWORD, encoded.encode())
+            except AgentFailure as failure:
+                log.warn("a member was not told of the new password: {failure}", failure=failure)
+
+        for place in list(self.membership.members()):
+            defer.ensureDeferred(tell(place))
 
     @property
     def secret(self) -> str:
@@ -174,7 +222,7 @@ class Federation:
             await self._db.durable()
         except XenAPIError as refusal:
             return orjson.dumps({"error": refusal.description})
-        return orjson.dumps({"value": ref})
+        return orjson.dumps({"value": ref, "password": self._passwords.hash})
 
     async def _beat_of(self, place: Place) -> Beat:
         peer = self._peers.get(place.host) or self._peer(place)
@@ -231,6 +279,12 @@ class Federation:
     async def _answer(self, host: str, path: str, body: bytes) -> bytes:
         """Carry out what another host of the pool asks for."""
         leader = self.membership.leader
+        if leader is not None and host == leader.host and path == RELEASE:
+            self._reactor.callLater(0, lambda: defer.ensureDeferred(self._released()))
+            return b"{}"
+        if leader is not None and host == leader.host and path == PASSWORD:
+            self._passwords.set_hash(body.decode())
+            return b"{}"
         if path == BEAT:
             return orjson.dumps({"began": self._began, "time": self._reactor.seconds()})
         if path.startswith(ADOPT):
@@ -247,6 +301,10 @@ class Federation:
     def _own_uuid(self) -> str:
         row = self._db.table("host").find(self._role.coordinator)
         return "" if row is None else str(row.uuid)
+
+
+async def _nothing() -> None:
+    """What an ejected daemon does that nobody told how to start afresh."""
 
 
 def split_address(text: str, port: int) -> tuple[str, int]:

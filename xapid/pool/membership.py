@@ -88,6 +88,12 @@ class Membership:
         text = self._db.meta.get(LEADER)
         return None if text is None else Place(**orjson.loads(text))
 
+    def forget_everything(self) -> None:
+        """This daemon belongs to no pool but its own any more."""
+        with self._db.transaction() as tx:
+            for key in [key for key in self._db.meta if key.startswith((PIN, MEMBER)) or key == LEADER]:
+                tx.set_meta(key, None)
+
     def follow(self, leader: Place) -> None:
         """From now on this daemon is a member."""
         with self._db.transaction() as tx:

@@ -27,6 +27,10 @@ class PoolSecrets:
         with self._db.transaction() as tx:
             tx.set_meta(SECRET, secret)
 
+    def renew(self, ids: Ids) -> None:
+        """Share a new secret from now on; the old one does not hold any longer."""
+        self.use(ids.secret(32).hex())
+
     @property
     def current(self) -> str:
         """The secret that new connections present."""

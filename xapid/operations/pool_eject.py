@@ -1,0 +1,36 @@
+"""``pool.eject``: a host leaves the pool and starts afresh as a pool of its own."""
+
+from __future__ import annotations
+
+from xapid.datamodel.errors import XenAPIError
+from xapid.operations.cabling import the_pool
+from xapid.operations.context import Context
+from xapid.operations.evacuation import resident_vms
+from xapid.operations.host_power import remove_host
+from xapid.operations.levelling import level_pool
+
+
+async def eject(context: Context, host: str) -> None:
+    """Take a host out of the pool, with the SRs that only it could see; VMs with disks on those stay listed.
+
+    Errors: HA_IS_ENABLED; OPERATION_NOT_ALLOWED for the coordinator and for a host with VMs on it; HOST_OFFLINE,
+    CANNOT_CONTACT_HOST; what unplugging its storage is refused with.
+    """
+    db = context.db
+    row, pool = db.get("host", host), the_pool(db)
+    if pool.ha_enabled:
+        raise XenAPIError("HA_IS_ENABLED")
+    if pool.master == host:
+        raise XenAPIError("OPERATION_NOT_ALLOWED", "The coordinator cannot be ejected from its own pool")
+    if resident_vms(db, host):
+        raise XenAPIError("OPERATION_NOT_ALLOWED", "VM resident on host")
+    for pbd in row.PBDs:
+        await context.call("PBD.unplug", pbd)
+    own = [db.get("PBD", ref).SR for ref in row.PBDs]
+    for sr in own:
+        if len(db.get("SR", sr).PBDs) == 1:
+            await context.call("SR.forget", sr)
+    await context.services.pool.release(row.uuid)
+    with db.transaction() as tx:
+        remove_host(tx, db, db.get("host", host))
+        level_pool(tx, db)
