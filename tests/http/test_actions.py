@@ -279,3 +279,11 @@ def test_plain_http_sends_browsers_to_https(site: Site) -> None:
     site.serve(https_port=8443)
     answer = site.client().ask("GET /a?b=c HTTP/1.1\r\nHost: example.org:80\r\n\r\n")
     assert (answer.status, answer.headers["location"]) == (301, "https://example.org:8443/a?b=c")
+
+
+def test_no_header_of_a_request_adds_a_line_to_the_answer(site: Site) -> None:
+    site.serve(https_port=8443)
+    answer = site.client().ask("GET /a HTTP/1.1\r\nHost: h\rSet-Cookie: a=b\x00\x0bc\r\n\r\n")
+    assert answer.headers["location"] == "https://h Set-Cookie: a=b  c:8443/a"
+    answer = site.client().ask("OPTIONS / HTTP/1.1\r\nAccess-Control-Request-Headers: X\rSet-Cookie: a\r\n\r\n")
+    assert answer.headers["access-control-allow-headers"] == "X Set-Cookie: a, X-Requested-With"

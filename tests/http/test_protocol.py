@@ -81,6 +81,14 @@ def test_where_a_head_ends_does_not_depend_on_how_it_arrives(site: Site) -> None
     assert len(at_once.answers()) == len(in_pieces.answers()) == 2
 
 
+def test_a_method_begins_with_a_letter_however_it_arrives(site: Site) -> None:
+    at_once, in_pieces = site.client(), site.client()
+    at_once.send(b"/OST / HTTP/1.1\r\n\r\n")
+    in_pieces.send(b"/OST")
+    in_pieces.send(b" / HTTP/1.1\r\n\r\n")
+    assert (at_once.answer().status, in_pieces.answer().status) == (500, 500)
+
+
 def test_what_is_remembered_of_requests_is_bounded(site: Site) -> None:
     client = site.client()
     for number in range(1000):

@@ -1,7 +1,8 @@
 """Request heads: the request line and the headers, read as the reference server reads them.
 
-Header names are case-insensitive, lines without a colon are passed over, every version but 1.0 counts as 1.1. Arguments
-come from the query, cookies from either of the two spellings that clients use (``a=b; c=d`` and ``a=b&c=d``).
+Header names are case-insensitive, lines without a colon are passed over, every version but 1.0 counts as 1.1. Control
+characters in values, a carriage return alone among them, count as spaces: values are repeated in answers. Arguments come
+from the query, cookies from either of the two spellings that clients use (``a=b; c=d`` and ``a=b&c=d``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from urllib.parse import unquote, unquote_plus
 import attrs
 
 END = re.compile(rb"\r?\n\r?\n")
-_REQUEST_LINE = re.compile(r"([!-~]+) +([!-~\x80-\U0010ffff]+) +HTTP/(\d)\.(\d)[ \t]*")
+_REQUEST_LINE = re.compile(r"([A-Za-z][!-~]*) +([!-~\x80-\U0010ffff]+) +HTTP/(\d)\.(\d)[ \t]*")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _ORIGIN: Final = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
@@ -89,7 +91,7 @@ def parse(block: bytes) -> Head:
     for line in lines:
         name, colon, value = line.partition(":")
         if colon:
-            name, value = name.strip().lower(), value.strip()
+            name, value = name.strip().lower(), _CONTROL.sub(" ", value).strip()
             headers.setdefault(name, value)
             if name == "content-length":
                 lengths.add(value)
