@@ -76,7 +76,7 @@ class World:
         self.sr = self.make("SR", type="nfs", shared=True, physical_size=1 << 40, physical_utilisation=0)
         self.pbd = self.make("PBD", SR=self.sr, host=self.host, currently_attached=True)
         self.network = self.make("network", bridge="xapi0", managed=True)
-        self.run(self.storage.sr_attach(sr_config(self.db, self.row(self.sr), {})))
+        self.run(self.storage.sr_attach(sr_config(self.db, self.row(self.sr), {"server": "192.0.2.1", "serverpath": "/disks"})))
 
     @property
     def context(self):

@@ -50,7 +50,7 @@ def test_a_local_sr_is_plugged_on_its_host_only(api, host):
     assert api.SR.get_type(sr) == "ext"
     assert [api.PBD.get_host(pbd) for pbd in api.SR.get_PBDs(sr)] == [host]
     other = next(ref for ref in api.host.get_all() if ref != host)
-    pbd = api.PBD.create({"host": other, "SR": sr, "device_config": {}})
+    pbd = api.PBD.create({"host": other, "SR": sr, "device_config": {"device": "/dev/sdb"}})
     assert refused(api.PBD.plug, pbd) == ["SR_NOT_SHARABLE", sr, other]
 
 
@@ -77,9 +77,10 @@ def test_an_sr_that_cannot_be_made_leaves_nothing_behind(api, host, xapid_server
 
 def test_passwords_become_secrets_that_go_with_the_pbd(api, host):
     known = set(api.secret.get_all())
-    sr = create(api, host, type="lvmoiscsi", device_config={"target": "t", "chappassword": "hidden"})
+    lun = {"target": "t", "targetIQN": "iqn.2026-01.example:t", "SCSIid": "3600a0b80"}
+    sr = create(api, host, type="lvmoiscsi", device_config={**lun, "chappassword": "hidden"})
     configs = [api.PBD.get_device_config(pbd) for pbd in api.SR.get_PBDs(sr)]
-    assert all(set(config) == {"target", "chappassword_secret"} for config in configs)
+    assert all(set(config) == {*lun, "chappassword_secret"} for config in configs)
     assert len({config["chappassword_secret"] for config in configs}) == 3
     secret = api.secret.get_by_uuid(configs[0]["chappassword_secret"])
     assert api.secret.get_value(secret) == "hidden"
@@ -93,7 +94,7 @@ def test_an_introduced_sr_is_a_record_until_it_is_plugged(api, host):
     assert (row["type"], row["physical_size"], row["physical_utilisation"], row["PBDs"]) == ("nfs", "-1", "-1", [])
     assert refused(api.SR.introduce, UUID, "again", "", "nfs", "", False, {}) == ["SR_UUID_EXISTS", UUID]
     assert refused(api.SR.scan, sr) == ["SR_HAS_NO_PBDS", sr]
-    pbd = api.PBD.create({"host": host, "SR": sr, "device_config": {"a": "b"}})
+    pbd = api.PBD.create({"host": host, "SR": sr, "device_config": {"server": "192.0.2.1", "serverpath": "/known"}})
     assert refused(api.PBD.create, {"host": host, "SR": sr, "device_config": {}}) == ["PBD_EXISTS", sr, host, pbd]
     api.PBD.plug(pbd)
     assert api.SR.get_physical_size(sr) == "0"

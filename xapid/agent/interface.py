@@ -20,6 +20,7 @@ from xapid.agent.values import (
     CertificateState,
     DiskConfig,
     DomainState,
+    Extents,
     FoundSr,
     GuestReport,
     HostFacts,
@@ -126,9 +127,13 @@ class IHypervisor(Interface):
 
 
 class IStorage(Interface):
-    """SRs that this host reaches, and the virtual disks on them.
+    """SRs that this host reaches, the virtual disks on them, and what is on the disks.
 
     What the backend refuses is raised as the relayed ``SR_BACKEND_FAILURE_…`` that clients are to see.
+
+    Contents are read from what :meth:`vdi_open` holds still, and written in uploads: nothing of an upload shows before
+    :meth:`vdi_commit`, and all of it afterwards, also when the host loses its power. The methods for contents carry bytes,
+    the only values here that are not JSON; :mod:`xapid.agent.remote` takes them to other machines all the same.
     """
 
     async def sr_probe(type: str, device_config: dict[str, str], sm_config: dict[str, str]) -> list[FoundSr]:
@@ -158,8 +163,11 @@ class IStorage(Interface):
     async def vdi_introduce(sr: str, disk: VdiState) -> VdiState:
         """Take notice of a disk that is there already, at ``location``."""
 
-    async def vdi_destroy(sr: str, vdi: str) -> None:
-        """Take a disk away."""
+    async def vdi_destroy(sr: str, vdi: str) -> int:
+        """Take a disk away. Returns how many bytes that freed. Raises device_in_use while it is written to."""
+
+    async def vdi_forget(sr: str, vdi: str) -> None:
+        """Nobody has this disk on record any more. Its data stay, and :meth:`sr_scan` finds it again."""
 
     async def vdi_clone(sr: str, vdi: str, disk: VdiSpec) -> VdiState:
         """Make a disk that shares the data of ``vdi`` until either is written to."""
@@ -196,6 +204,49 @@ class IStorage(Interface):
 
     async def vdi_detach(sr: str, vdi: str) -> None:
         """The disk is not needed on this host any more."""
+
+    async def vdi_open(sr: str, vdi: str) -> str:
+        """Hold the contents of a disk as they are now; returns the name under which they can be read until it is closed."""
+
+    async def vdi_extents(opened: str, base: str, start: int) -> Extents:
+        """Where there are bytes, or with ``base`` (opened too) other bytes than there, from ``start`` for as far as is
+        convenient. All else reads as zeroes, or as the base does.
+        """
+
+    async def vdi_read(opened: str, offset: int, length: int) -> bytes:
+        """So many bytes; beyond the end of the disk, zeroes."""
+
+    async def vdi_close(opened: str) -> None:
+        """The contents need not be held any longer."""
+
+    async def vdi_begin(sr: str, vdi: str) -> str:
+        """Begin an upload to a disk; returns the name that the other methods take. Raises device_in_use."""
+
+    async def vdi_write(upload: str, offset: int, data: bytes) -> None:
+        """Put bytes on the disk, zeroes so that they take no room. Raises no_space, refused (beyond the end)."""
+
+    async def vdi_commit(upload: str) -> VdiState:
+        """Make what was written the contents of the disk; what was not written stays as it was before."""
+
+    async def vdi_abandon(upload: str) -> None:
+        """Let the disk be as it was before. An upload that is over may be abandoned too, to no effect."""
+
+    async def vdi_track(sr: str, vdi: str, enabled: bool) -> None:
+        """Keep in mind from now on which blocks of a disk are written, or no longer."""
+
+    async def vdi_changes(sr: str, vdi_from: str, vdi_to: str) -> bytes:
+        """A bit for each 64 KiB of ``vdi_to``, the highest of the first byte first: whether it was written after the two
+        were the same. Raises SR_BACKEND_FAILURE_460 where that is not known.
+        """
+
+    async def vdi_data_destroy(sr: str, vdi: str) -> VdiState:
+        """Give up the contents of a snapshot; which blocks were written when is kept in mind."""
+
+    async def vdi_checksum(sr: str, vdi: str) -> str:
+        """The MD5 sum of the contents, as hexadecimal digits."""
+
+    async def vdi_generate_config(sr: str, vdi: str) -> str:
+        """A text by which the disk can be attached to this host without the database."""
 
 
 class INetwork(Interface):

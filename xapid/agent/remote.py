@@ -1,6 +1,7 @@
 """An agent on another machine: the half that asks, the half that answers, and the same pair for what agents notice.
 
 A call is one request, ``/agent/<group>/<method>`` with its arguments as a JSON array, and one answer: ``{"value": …}``,
+or, for bytes, ``{"$bytes": …}`` in base64, as arguments that are bytes are written too;
 ``{"error": [code, …]}`` for an error that clients are to see, or ``{"failure": [reason, …]}`` for an
 :class:`~xapid.agent.values.AgentFailure`. Only methods that an interface declares can be called. Who may send requests at all
 is for the transport to know: connections between the hosts of a pool, with certificates that both have pinned.
@@ -8,6 +9,7 @@ is for the transport to know: connections between the hosts of a pool, with cert
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -38,6 +40,7 @@ Send = Callable[[str, bytes], Awaitable[bytes]]
 
 AGENT: Final = "/agent/"
 OBSERVER: Final = "/observer/"
+_BYTES: Final = "$bytes"
 
 GROUPS: Final[dict[str, InterfaceClass]] = {
     "hypervisor": IHypervisor,
@@ -61,7 +64,7 @@ class _Far:
     @staticmethod
     def _method(path: str, send: Send) -> Callable[..., Awaitable[Any]]:
         async def call(*args: Any) -> Any:
-            return read_answer(await send(path, orjson.dumps(args)))
+            return read_answer(await send(path, orjson.dumps(args, default=_wrapped)))
 
         return call
 
@@ -129,10 +132,10 @@ async def _answer(interface: InterfaceClass, target: Any, method: str, body: byt
     try:
         if method not in interface.names():
             raise AgentFailure("not_supported", (method,))
-        value = getattr(target, method)(*orjson.loads(body))
+        value = getattr(target, method)(*map(_unwrapped, orjson.loads(body)))
         if hasattr(value, "__await__"):
             value = await value
-        return orjson.dumps({"value": value})
+        return orjson.dumps(_wrapped(value) if isinstance(value, bytes) else {"value": value})
     except AgentFailure as failure:
         return orjson.dumps({"failure": [failure.reason, *failure.details]})
     except XenAPIError as error:
@@ -147,7 +150,21 @@ def read_answer(body: bytes) -> Any:
     answer = orjson.loads(body)
     if "value" in answer:
         return answer["value"]
+    if _BYTES in answer:
+        return _unwrapped(answer)
     if "error" in answer:
         raise XenAPIError.relayed(*answer["error"])
     reason, *details = answer["failure"]
     raise AgentFailure(reason, tuple(details))
+
+
+def _wrapped(value: Any) -> dict[str, str]:
+    if not isinstance(value, bytes):
+        raise TypeError(f"{type(value).__name__} does not cross to another host")
+    return {_BYTES: base64.b64encode(value).decode()}
+
+
+def _unwrapped(value: Any) -> Any:
+    if isinstance(value, dict) and value.keys() == {_BYTES} and isinstance(value[_BYTES], str):
+        return base64.b64decode(value[_BYTES])
+    return value

@@ -147,6 +147,14 @@ class VdiSpec(TypedDict):
     sm_config: dict[str, str]
 
 
+class Extents(TypedDict):
+    """Where a disk has contents: ascending ranges that do not touch, each offset and length, in whole sectors of 512 bytes."""
+
+    ranges: list[tuple[int, int]]
+    next: int
+    """Where to go on asking; the size of the disk when that was all."""
+
+
 class SrConfig(TypedDict):
     """An SR, and how to reach it. ``known``: the disks that the caller has on record of it, for storage that keeps none."""
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from xapid.agent.interface import IHostAgent
 from xapid.agent.values import AgentFailure
 from xapid.database import Database
+from xapid.datamodel.errors import XenAPIError
 from xapid.operations import allowed
 from xapid.operations.domain_config import believed_state, vm_config
 from xapid.operations.power_state import set_halted
@@ -25,7 +26,7 @@ async def take_up(db: Database, agent: IHostAgent, host: str) -> None:
         if pbd.currently_attached and sr is not None:
             try:
                 await agent.storage.sr_attach(sr_config(db, sr, revealed(db, pbd.device_config)))
-            except AgentFailure:
+            except (AgentFailure, XenAPIError):
                 with db.transaction() as tx:
                     tx.update(ref, currently_attached=False)
     for ref in row.resident_VMs:

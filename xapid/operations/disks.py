@@ -98,6 +98,16 @@ def update(tx: Transaction, db: Database, vdi: Row, state: VdiState) -> None:
     account(tx, db, vdi.SR, grown, state["physical_utilisation"] - vdi.physical_utilisation)
 
 
+async def settle(db: Database, storage: IStorage, sr: Row, vdi: Row, state: VdiState) -> None:
+    """What a disk takes has changed, and maybe what others share with it: record both, as the storage says."""
+    full = await storage.sr_stat(sr.uuid)
+    with db.transaction() as tx:
+        if vdi.ref in db.table("VDI"):
+            tx.update(vdi.ref, **fields_of(state))
+        if sr.ref in db.table("SR"):
+            tx.update(sr.ref, **{name: full[name] for name in ("physical_utilisation", "virtual_allocation")})
+
+
 def remove(tx: Transaction, db: Database, vdi: Row, *, vbds: bool) -> None:
     """Take the record of a disk out of the database, with ``vbds`` those of the drives it is in too. Suspend images are no
     longer those of their VMs.

@@ -8,11 +8,12 @@ from xapid.agent.values import AgentFailure, SrConfig, VdiSpec
 from xapid.datamodel.errors import XenAPIError
 
 MIB, GIB = 1 << 20, 1 << 30
+PLACES = {"nfs": {"server": "192.0.2.1", "serverpath": "/disks"}, "lvm": {"device": "/dev/sdb"}, "iso": {"location": "/isos"}}
 
 
 def repository(type_="nfs", size=100 * GIB, known=()):
     return SrConfig(
-        sr="sr-1", type=type_, content_type="user", shared=True, device_config={}, sm_config={}, physical_size=size,
+        sr="sr-1", type=type_, content_type="user", shared=True, device_config=PLACES[type_], sm_config={}, physical_size=size,
         known=list(known),
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from xapid.agent.simulator.disks import BlockStore, Upload
 from xapid.agent.simulator.guest import AddressPlan
 from xapid.agent.values import HostFacts, PifState, VdiState
 
@@ -68,6 +69,10 @@ class SrContents:
     type: str
     physical_size: int
     disks: dict[str, VdiState] = attrs.field(factory=dict)
+    """Their ``physical_utilisation`` is what they take besides their contents, which the block store counts."""
+    device_config: dict[str, str] = attrs.field(factory=dict)
+    taken_up: bool = False
+    """Whether what a former life left of it has been taken up."""
 
 
 @attrs.define(eq=False)
@@ -78,3 +83,7 @@ class Surroundings:
     srs: dict[str, SrContents] = attrs.field(factory=dict)
     switched_off: set[str] = attrs.field(factory=set)
     """uuids of hosts without power."""
+    blocks: BlockStore = attrs.field(factory=BlockStore)
+    """What is on the disks."""
+    uploads: dict[str, Upload] = attrs.field(factory=dict)
+    """What is being written, by the names of the uploads."""
