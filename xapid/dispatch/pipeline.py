@@ -21,7 +21,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from twisted.internet import defer
@@ -37,7 +38,7 @@ from xapid.dispatch.context import CallContext
 from xapid.dispatch.endpoint import Endpoint, endpoints
 from xapid.dispatch.faults import Faults
 from xapid.dispatch.locks import Locks
-from xapid.dispatch.places import Places
+from xapid.dispatch.places import Mark, Places
 from xapid.ids import Ids
 from xapid.operations.agent_errors import translated
 from xapid.operations.binding import Bound
@@ -226,6 +227,19 @@ class Dispatcher:
                 with translated(self._db):
                     result = endpoint.run(context, *args)
                     return await result if endpoint.is_async else result
+
+    @asynccontextmanager
+    async def work(self, session: Session, task: RunningTask, origin: Origin, *marks: Mark) -> AsyncIterator[CallContext]:
+        """Work that no message stands for, such as an upload: what it does it with, while the objects of ``marks`` are busy.
+
+        Errors: those of the marks' operations. What an agent fails with inside comes out as the error that clients know.
+        """
+        async with self._locks.hold(lambda: marks, task.ref, {}):
+            with translated(self._db):
+                yield CallContext(
+                    self._db, self._clock, self._ids, self._config, self._services, session, task, self._here(origin),
+                    origin, self._nested,
+                )  # fmt: skip
 
     async def _nested(self, context: CallContext, name: str, args: tuple[Any, ...]) -> Any:
         """A message that an operation calls: under its own locks, but with the rights and the task of the caller."""

@@ -9,7 +9,7 @@ space.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
 
 import attrs
@@ -37,13 +37,13 @@ _OLD_LIST: Final = "checksum.xml"
 class Disk:
     """A disk to be written: its name in the archive, its size, how it is read, and where it may hold anything but zeros.
 
-    ``used`` are pairs of where such a stretch begins and ends, in order.
+    ``used`` are the offsets and lengths of such ranges, ascending.
     """
 
     id: str
     size: int
     read: Callable[[int, int], Awaitable[bytes]]
-    used: Iterable[tuple[int, int]]
+    used: AsyncIterable[tuple[int, int]]
 
 
 def member(name: str, data: bytes) -> list[bytes]:
@@ -56,7 +56,7 @@ async def chunks(disk: Disk) -> AsyncIterator[tuple[int, list[bytes]]]:
     suffix = checksums.preferred()
     checksum = checksums.BY_SUFFIX[suffix]
     last = max(0, disk.size - 1) // CHUNK
-    for number in chunk_numbers(disk.size, disk.used):
+    async for number in chunk_numbers(disk.size, disk.used):
         start = number * CHUNK
         end = min(start + CHUNK, disk.size)
         data = await disk.read(start, end - start)
@@ -65,16 +65,15 @@ async def chunks(disk: Disk) -> AsyncIterator[tuple[int, list[bytes]]]:
             yield end, [*member(name, data), *member(name + suffix, checksum(data).encode())]
 
 
-def chunk_numbers(size: int, used: Iterable[tuple[int, int]]) -> Iterable[int]:
+async def chunk_numbers(size: int, used: AsyncIterable[tuple[int, int]]) -> AsyncIterator[int]:
     """The chunks that may be due: the first, the last, and those that ``used`` touches."""
     if size <= 0:
         return
     done, last = 0, (size - 1) // CHUNK
     yield 0
-    for start, end in used:
-        if end <= start:
-            continue
-        for number in range(max(done + 1, start // CHUNK), min((end - 1) // CHUNK, last) + 1):
+    async for offset, length in used:
+        first, end = max(done + 1, offset // CHUNK), min((offset + length - 1) // CHUNK, last)
+        for number in range(first, end + 1):
             yield number
             done = number
     if done < last:

@@ -23,6 +23,7 @@ from xapid.wire.xml_values import encode_text, encoder
 from xapid.wire.xmlrpc import parse_value
 
 EXPORT_VERSION: Final = 2
+_RECORD_END: Final = "</struct></value>"
 LARGEST: Final = 64 << 20
 """How long a document may be."""
 
@@ -42,11 +43,15 @@ class Version:
 
 @attrs.frozen
 class Object:
-    """An object of an archive. ``fields`` are values as rows hold them; references are those of the archive."""
+    """An object of an archive. ``fields`` are values as rows hold them; references are those of the archive.
+
+    ``extras`` is text that goes along under names that are no fields: the contents of a virtual TPM.
+    """
 
     cls: str
     id: str
     fields: Mapping[str, Any]
+    extras: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -94,6 +99,9 @@ def write(version: Version, objects: list[Object]) -> bytes:
 
 def _object(found: Object) -> str:
     record = encoder(Record(found.cls))(found.fields)
+    if found.extras:
+        extras = "".join(f"<member><name>{name}</name>{encode_text(text)}</member>" for name, text in found.extras.items())
+        record = record.removesuffix(_RECORD_END) + extras + _RECORD_END
     return (
         f"<value><struct><member><name>class</name>{encode_text(found.cls)}</member>"
         f"<member><name>id</name>{encode_text(found.id)}</member>"
@@ -130,8 +138,9 @@ def _read_object(item: Mapping[str, Loose]) -> Object | None:
         return None
     given = _struct(item["snapshot"])
     fields = {field.name: field.type for field in known.fields if field.name in given}
+    extras = {key: text for key, text in given.items() if key not in fields and isinstance(text, str)}
     try:
-        return Object(cls, name, {field: decoder(type_)(given[field]) for field, type_ in fields.items()})
+        return Object(cls, name, {field: decoder(type_)(given[field]) for field, type_ in fields.items()}, extras)
     except XenAPIError as error:
         raise ValueError(f"{cls} {name}: {' '.join(error.params)}") from error
 
