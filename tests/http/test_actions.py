@@ -57,6 +57,7 @@ def test_preflights_of_browsers_are_answered_on_every_path(site: Site, path: str
         ("GET /export_metadata", basic("nobody:nope"), "get_export_metadata"),
         ("GET /export_metadata", basic("nothing"), "get_export_metadata"),
         ("GET /export_metadata", "Authorization: Basic !!!\r\n", "get_export_metadata"),
+        ("GET /export_metadata", "Authorization: Basic é\r\n", "get_export_metadata"),
         ("PUT /import_metadata", "", "put_import_metadata"),
         ("GET /audit_log", "", "get_audit_log"),
         ("PUT /messages", "", "put_messages"),

@@ -7,7 +7,6 @@ count before the query. Requests without any, or with wrong ones, are answered 4
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any, Protocol
 
 import attrs
@@ -54,7 +53,7 @@ def credentials(head: Head, origin: Origin) -> Credentials:
         raise UnknownScheme(scheme)
     try:
         name, colon, password = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # of the encoding or of the text
         return Credentials()
     return Credentials(basic=(name, password)) if colon else Credentials()
 
