@@ -17,6 +17,7 @@ from xapid.auth.rbac import ANY_TASK
 from xapid.auth.sessions import Session
 from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.types import NULL_REF
 from xapid.dispatch.pipeline import Dispatcher
 from xapid.http import pages
 from xapid.http.exchange import Disconnected, Exchange
@@ -77,7 +78,7 @@ class Works:
         tasks, host = self.services.tasks, self.host(exchange)
         named, parent = exchange.head.argument("task_id"), exchange.head.argument("subtask_of")
         if named is None:
-            return tasks.named(label, session, host, **({} if parent is None else {"subtask_of": parent}))
+            return tasks.named(label, session, host, subtask_of=NULL_REF if parent is None else parent)
         self.db.get("task", named)
         if not session.unrestricted and not (session.auth_user_sid and session.auth_user_sid == tasks.owner(named)):
             self.services.rbac.require(session, ANY_TASK)
