@@ -1,7 +1,6 @@
 """What the request path needs of a transport beyond reading and writing, for TLS, plain TCP and Unix sockets alike.
 
-TLS is Twisted's over pyOpenSSL. All that knows so is here and in :mod:`xapid.http.tls`, so that a faster transport can
-take its place.
+TLS is that of :mod:`xapid.http.tls_socket`.
 """
 
 from __future__ import annotations
@@ -12,10 +11,9 @@ import struct
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.hashes import SHA256
-from OpenSSL import SSL
 from twisted.internet import interfaces, tcp
-from twisted.protocols.tls import TLSMemoryBIOProtocol
-from twisted.python.failure import Failure
+
+from xapid.http.tls_socket import TlsSocket
 
 
 class Link(Protocol):
@@ -34,37 +32,6 @@ class Link(Protocol):
     def loseConnection(self) -> None: ...
 
     def abortConnection(self) -> None: ...
-
-
-class TlsTransport(TLSMemoryBIOProtocol):
-    """Twisted's TLS, but what is written is encrypted in one go and sent in this turn of the reactor."""
-
-    _tlsConnection: SSL.Connection
-
-    def _write(self, octets: bytes) -> None:
-        if self._lostTLSConnection or not octets:
-            return
-        sent, view = 0, memoryview(octets)
-        try:
-            while sent < len(octets):
-                sent += self._tlsConnection.send(view[sent:])
-        except SSL.WantReadError:
-            self._bufferedWrite(octets[sent:])  # type: ignore[no-untyped-call]  # Twisted's has no types
-        except SSL.Error:
-            self._tlsShutdownFinished(Failure())  # type: ignore[no-untyped-call]  # Twisted's has no types
-        else:
-            self._flushSendBIO(len(octets))
-
-    def _flushSendBIO(self, size: int = 0) -> None:
-        room = size + size // 128 + 4096  # records add some bytes to every 16 KiB
-        while True:
-            try:
-                octets = self._tlsConnection.bio_read(room)
-            except SSL.WantReadError:
-                return
-            write(self.transport, octets)
-            if len(octets) < room:
-                return
 
 
 def write(transport: Any, data: bytes) -> None:
@@ -89,7 +56,7 @@ def write(transport: Any, data: bytes) -> None:
 
 def is_tls(transport: Any) -> bool:
     """Whether it encrypts."""
-    return isinstance(transport, TLSMemoryBIOProtocol)
+    return isinstance(transport, TlsSocket)
 
 
 def is_unix(transport: Any) -> bool:

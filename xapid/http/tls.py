@@ -12,6 +12,7 @@ handshake, and is nothing if that was an ordinary one.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -24,11 +25,11 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IReactorTime,
 )
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from xapid.http.certificate import Certificate
-from xapid.http.link import TlsTransport
+from xapid.http.tls_socket import TlsSockets
 
 AGENT_PROTOCOL: Final = b"xapid-agent/1"
 HTTP_PROTOCOL: Final = b"http/1.1"
@@ -42,11 +43,6 @@ SUITES: Final = (
 """In the order of preference; the last three for old clients."""
 _SESSION_SECONDS: Final = 7200
 _SESSION_ID: Final = b"xapid"
-
-
-class _Factory(TLSMemoryBIOFactory):
-    protocol = TlsTransport
-    noisy = False
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -66,10 +62,14 @@ class TlsPolicy:
 
     def wrap(self, factory: IProtocolFactory, clock: IReactorTime) -> IProtocolFactory:
         """A factory whose connections speak TLS, and inside it what ``factory`` makes."""
-        return _Factory(self, False, factory, clock)
+        return TlsSockets(self._connect, factory, clock)
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """For Twisted's own TLS."""
         return SSL.Connection(self._context, None)
+
+    def _connect(self, accepted: socket.socket) -> SSL.Connection:
+        return SSL.Connection(self._context, accepted)
 
     def _select(self, connection: SSL.Connection, offered: list[bytes]) -> Any:
         if AGENT_PROTOCOL in offered and self._is_pinned is not None:
