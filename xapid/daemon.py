@@ -34,6 +34,7 @@ from xapid.http.tls import PinnedClient, TlsPolicy
 from xapid.ids import Ids
 from xapid.inventory.build import HostCertificate
 from xapid.listening import Sockets, adopt, bind
+from xapid.operations.measuring import Measuring
 from xapid.state import StateDirectory, certificate
 
 log = Logger()
@@ -109,6 +110,8 @@ class Daemon:
         self._listen()
         await federation.start(self._certificate.certificate_pem.decode(), lambda known: PinnedClient(self._certificate, known))
         self.pool.start()
+        self._measuring = Measuring(self.pool.db, self._reactor, services)
+        self._measuring.start()
         await self.pool.db.durable()
         gc.collect()
         gc.freeze()
@@ -167,6 +170,7 @@ class Daemon:
             server.stop()
         if hasattr(self, "pool"):
             self.pool.stop()
+            self._measuring.stop()
             self.pool.services.pool.stop()
             if self.status != JOURNAL_FAILED:
                 await self.pool.db.close()

@@ -279,29 +279,16 @@ class HostFacts(TypedDict):
     """The driver of each group, and, under ``missing.<feature>``, why a feature is not there."""
 
 
-class VmSample(TypedDict):
-    """Measured figures of one running VM."""
-
-    vm: str
-    cpu_usage: list[float]
-    memory_actual: int
-    memory_internal_free: int
-    vif_rx: dict[str, float]
-    vif_tx: dict[str, float]
-    vbd_read: dict[str, float]
-    vbd_write: dict[str, float]
-
-
 class HostSample(TypedDict):
-    """Measured figures of the host and its VMs at one moment."""
+    """Measured figures of the host and of what is on it at one moment, by the names of :mod:`xapid.stats.sources`."""
 
     time: float
-    cpu_usage: list[float]
-    memory_total: int
-    memory_free: int
-    pif_rx: dict[str, float]
-    pif_tx: dict[str, float]
-    vms: list[VmSample]
+    host: dict[str, float]
+    control_domain: dict[str, float]
+    vms: dict[str, dict[str, float]]
+    """By uuid, of the VMs that have a domain."""
+    srs: dict[str, dict[str, float]]
+    """By uuid, of the SRs that are attached."""
 
 
 class CertificateState(TypedDict):

@@ -10,7 +10,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
 from xapid.operations.attachments import hang_blob
 from xapid.operations.context import Context
-from xapid.operations.measures import Source, host_sources, source_named
+from xapid.operations.measures import of_host
 from xapid.placement.memory import free
 
 _CAPABILITIES = '<?xml version="1.0" ?>\n<system-status-capabilities>\n</system-status-capabilities>\n'
@@ -56,19 +56,19 @@ def compute_memory_overhead(context: Context, host: str) -> int:
 
 
 async def get_data_sources(context: Context, host: str) -> tuple[dict[str, Any], ...]:
-    return tuple(source.record() for source in (await _sources(context, host)).values())
+    return (await of_host(context, host)).records()
 
 
 async def record_data_source(context: Context, host: str, data_source: str) -> None:
-    source_named(await _sources(context, host), data_source)
+    (await of_host(context, host)).keep(data_source)
 
 
 async def query_data_source(context: Context, host: str, data_source: str) -> float:
-    return source_named(await _sources(context, host), data_source).value
+    return (await of_host(context, host)).value(data_source)
 
 
 async def forget_data_source_archives(context: Context, host: str, data_source: str) -> None:
-    source_named(await _sources(context, host), data_source)
+    (await of_host(context, host)).forget(data_source)
 
 
 def get_system_status_capabilities(context: Context, host: str) -> str:
@@ -140,7 +140,3 @@ def ha_xapi_healthcheck(context: Context) -> bool:
 
 def local_assert_healthy(context: Context) -> None:
     """A daemon that answers calls of the pool is healthy."""
-
-
-async def _sources(context: Context, host: str) -> dict[str, Source]:
-    return host_sources(await context.agent(host).metrics.sample())

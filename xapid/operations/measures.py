@@ -1,63 +1,97 @@
-"""The data sources of hosts and SRs: what is measured, read from the agents.
+"""The data sources of hosts, VMs and SRs: what is measured of them now, and what of it is kept over time.
 
-Serves ``host.get_data_sources`` and its kin. Which of them are kept over time is decided where the archives are.
+Serves ``get_data_sources``, ``record_data_source``, ``query_data_source`` and ``forget_data_source_archives`` of all three.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import attrs
 
-from xapid.agent.values import HostSample
 from xapid.datamodel.errors import XenAPIError
+from xapid.operations.context import Context
+from xapid.stats import Kind, Store, describe
+
+_FRESH: Final = 10.0
+"""Seconds for which what was measured last counts as what is so now."""
 
 
 @attrs.frozen
-class Source:
-    """One measured figure."""
+class Measured:
+    """One object's figures of this moment, and the archives of all."""
 
-    name: str
-    doc: str
-    units: str
-    value: float
-    most: float = float("inf")
+    kind: Kind
+    uuid: str
+    figures: Mapping[str, float]
+    store: Store
 
-    def record(self) -> dict[str, Any]:
-        """The ``data_source`` record of it."""
+    def records(self) -> tuple[dict[str, Any], ...]:
+        """All its data sources."""
+        return tuple(self._record(name, value) for name, value in self.figures.items())
+
+    def value(self, name: str) -> float:
+        """The figure of one data source. Errors: INVALID_VALUE."""
+        self._check(name)
+        return self.figures[name]
+
+    def keep(self, name: str) -> None:
+        """Keep a data source over time from now on. Errors: INVALID_VALUE."""
+        self._check(name)
+        self.store.keep(self.kind, self.uuid, name)
+
+    def forget(self, name: str) -> None:
+        """Drop what was kept of a data source. Errors: INVALID_VALUE."""
+        self._check(name)
+        self.store.forget(self.kind, self.uuid, name)
+
+    def _check(self, name: str) -> None:
+        if name not in self.figures:
+            raise XenAPIError("INVALID_VALUE", "data_source", name)
+
+    def _record(self, name: str, value: float) -> dict[str, Any]:
+        source = describe(self.kind, name)
         return {
-            "name_label": self.name,
-            "name_description": self.doc,
-            "enabled": True,
-            "standard": True,
-            "units": self.units,
-            "min": 0.0,
-            "max": self.most,
-            "value": self.value,
+            "name_label": name,
+            "name_description": source.doc,
+            "enabled": self.store.keeps(self.kind, self.uuid, name),
+            "standard": source.standard,
+            "units": source.units,
+            "min": source.least,
+            "max": source.most,
+            "value": value,
         }
 
 
-def host_sources(sample: HostSample) -> dict[str, Source]:
-    """The figures of a host at one moment, by name."""
-    usage = sample["cpu_usage"]
-    found = [
-        Source(f"cpu{number}", f"Use of processor {number}", "(fraction)", value, 1.0) for number, value in enumerate(usage)
-    ]
-    found.append(
-        Source("cpu_avg", "Average use of all processors", "(fraction)", sum(usage) / len(usage) if usage else 0.0, 1.0)
-    )
-    found.append(Source("loadavg", "Load of the control domain", "(fraction)", sum(usage)))
-    found.append(Source("memory_total_kib", "Memory of the host", "KiB", sample["memory_total"] / 1024))
-    found.append(Source("memory_free_kib", "Memory not in use", "KiB", sample["memory_free"] / 1024))
-    for device, value in sample["pif_rx"].items():
-        found.append(Source(f"pif_{device}_rx", f"Bytes received on {device}", "B/s", value))
-    for device, value in sample["pif_tx"].items():
-        found.append(Source(f"pif_{device}_tx", f"Bytes sent on {device}", "B/s", value))
-    return {source.name: source for source in found}
+async def of_host(context: Context, host: str) -> Measured:
+    """What is measured of a host. Errors: HANDLE_INVALID, HOST_OFFLINE, CANNOT_CONTACT_HOST."""
+    return await _measured(context, "host", context.db.get("host", host).uuid, host)
 
 
-def source_named(sources: dict[str, Source], name: str) -> Source:
-    """Errors: INVALID_VALUE."""
-    if name not in sources:
-        raise XenAPIError("INVALID_VALUE", "data_source", name)
-    return sources[name]
+async def of_vm(context: Context, vm: str) -> Measured:
+    """What is measured of a VM, the control domain included; nothing of one without a domain. Errors: as for a host."""
+    row = context.db.get("VM", vm)
+    if row.power_state not in ("Running", "Paused"):
+        return Measured("vm", row.uuid, {}, context.services.stats)
+    return await _measured(context, "vm", row.uuid, row.resident_on, row.is_control_domain)
+
+
+async def of_sr(context: Context, sr: str) -> Measured:
+    """What is measured of an SR by the host that the message runs on. Errors: as for a host."""
+    return await _measured(context, "sr", context.db.get("SR", sr).uuid, context.host)
+
+
+async def _measured(context: Context, kind: Kind, uuid: str, host: str, is_control_domain: bool = False) -> Measured:
+    agent, store = context.agent(host), context.services.stats
+    series = store.find(kind, uuid)
+    if series is not None and context.clock.seconds() - series.time < _FRESH and series.host == agent.uuid:
+        return Measured(kind, uuid, series.figures, store)
+    sample = await agent.metrics.sample()
+    if kind == "host":
+        figures = sample["host"]
+    elif kind == "sr":
+        figures = sample["srs"].get(uuid, {})
+    else:
+        figures = sample["control_domain"] if is_control_domain else sample["vms"].get(uuid, {})
+    return Measured(kind, uuid, figures, store)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
+from xapid.stats import Store
+
 if TYPE_CHECKING:
     from xapid.agent.interface import IHostAgent
     from xapid.agent.power.modes import PowerOn
@@ -80,5 +82,7 @@ class Services:
     """Joining and leading a pool of daemons (:class:`xapid.pool.federation.Federation`)."""
     power: PowerOn | None = None
     """Switching hosts on."""
+    stats: Store = attrs.field(factory=Store)
+    """What was measured, over time."""
     guests_asked: dict[str, float] = attrs.field(factory=dict)
     """When each VM's guest was last asked something through a plugin, by reference."""

@@ -15,7 +15,7 @@ from xapid.operations.attachments import hang_blob
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
 from xapid.operations.disks import storage_errors, storage_for
-from xapid.operations.measures import source_named
+from xapid.operations.measures import of_sr
 from xapid.operations.storage_rows import (
     check_driver,
     record_scan,
@@ -238,22 +238,20 @@ def get_live_hosts(context: Context, sr: str) -> tuple[str, ...]:
     return tuple(pbd.host for pbd in pbds if pbd.currently_attached and pbd.host in live)
 
 
-def get_data_sources(context: Context, sr: str) -> tuple[dict[str, Any], ...]:
-    """Nothing is measured of an SR that its object does not show."""
-    context.db.get("SR", sr)
-    return ()
+async def get_data_sources(context: Context, sr: str) -> tuple[dict[str, Any], ...]:
+    return (await of_sr(context, sr)).records()
 
 
-def record_data_source(context: Context, sr: str, data_source: str) -> None:
-    source_named({}, data_source)
+async def record_data_source(context: Context, sr: str, data_source: str) -> None:
+    (await of_sr(context, sr)).keep(data_source)
 
 
-def query_data_source(context: Context, sr: str, data_source: str) -> float:
-    return source_named({}, data_source).value
+async def query_data_source(context: Context, sr: str, data_source: str) -> float:
+    return (await of_sr(context, sr)).value(data_source)
 
 
-def forget_data_source_archives(context: Context, sr: str, data_source: str) -> None:
-    source_named({}, data_source)
+async def forget_data_source_archives(context: Context, sr: str, data_source: str) -> None:
+    (await of_sr(context, sr)).forget(data_source)
 
 
 async def _probe(context: Context, host: str, device_config: Any, type: str, sm_config: Any) -> list[FoundSr]:

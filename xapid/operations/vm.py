@@ -5,6 +5,12 @@ from __future__ import annotations
 from xapid.operations.vm_bios import copy_bios_strings, set_bios_strings
 from xapid.operations.vm_clone import checkpoint, clone, copy, csvm, snapshot
 from xapid.operations.vm_create import create, destroy
+from xapid.operations.vm_data_sources import (
+    forget_data_source_archives,
+    get_data_sources,
+    query_data_source,
+    record_data_source,
+)
 from xapid.operations.vm_memory import (
     compute_memory_overhead,
     get_cooperative,
@@ -111,10 +117,12 @@ __all__ = [
     "create_new_blob",
     "csvm",
     "destroy",
+    "forget_data_source_archives",
     "get_allowed_VBD_devices",
     "get_allowed_VIF_devices",
     "get_boot_record",
     "get_cooperative",
+    "get_data_sources",
     "get_possible_hosts",
     "hard_reboot",
     "hard_reboot_internal",
@@ -124,7 +132,9 @@ __all__ = [
     "pool_migrate",
     "power_state_reset",
     "provision",
+    "query_data_source",
     "query_services",
+    "record_data_source",
     "remove_from_NVRAM",
     "remove_from_blocked_operations",
     "remove_from_other_config",

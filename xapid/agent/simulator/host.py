@@ -17,11 +17,11 @@ from xapid.agent.interface import (
     IStorage,
 )
 from xapid.agent.simulator.durations import PROFILES, Durations
+from xapid.agent.simulator.figures import SimulatedMetrics
 from xapid.agent.simulator.hypervisor import SimulatedHypervisor
 from xapid.agent.simulator.machine import Machine, Surroundings
 from xapid.agent.simulator.others import (
     SimulatedCertificates,
-    SimulatedMetrics,
     SimulatedNetwork,
     SimulatedPlugins,
     SimulatedPower,
@@ -50,9 +50,10 @@ class SimulatedHost:
         self.machine = machine
         domains = SimulatedHypervisor(uuid, clock, machine, durations, surroundings.addresses, observer)
         self.hypervisor: IHypervisor = domains
-        self.storage: IStorage = SimulatedStorage(clock, durations, surroundings)
+        storage = SimulatedStorage(clock, durations, surroundings)
+        self.storage: IStorage = storage
         self.network: INetwork = SimulatedNetwork(machine, surroundings)
         self.power: IPower = SimulatedPower(uuid, surroundings, domains.power_off)
-        self.metrics: IMetrics = SimulatedMetrics(clock, machine, domains)
+        self.metrics: IMetrics = SimulatedMetrics(clock, machine, domains, storage, storage.attached)
         self.plugins: IPlugins = plugins if plugins is not None else SimulatedPlugins()
         self.certificates: ICertificates = SimulatedCertificates()

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from xapid.agent.interface import ICertificates, IMetrics, INetwork, IPlugins, IPower
-from xapid.agent.simulator.hypervisor import SimulatedHypervisor
+from xapid.agent.interface import ICertificates, INetwork, IPlugins, IPower
 from xapid.agent.simulator.machine import Machine, Surroundings
 from xapid.agent.values import (
     AgentFailure,
     BridgeConfig,
     CertificateState,
-    HostFacts,
-    HostSample,
     PifAddress,
     PifConfig,
     PifState,
     RemoteHost,
-    VmSample,
 )
 from xapid.datamodel.errors import XenAPIError
 
@@ -86,45 +81,6 @@ class SimulatedPower:
         """Nothing of a simulated agent has to be restarted."""
 
 
-@implementer(IMetrics)
-class SimulatedMetrics:
-    """Figures that move a little, and are the same at the same moment."""
-
-    def __init__(self, clock: IReactorTime, machine: Machine, hypervisor: SimulatedHypervisor) -> None:
-        self._clock = clock
-        self._machine = machine
-        self._hypervisor = hypervisor
-
-    async def facts(self) -> HostFacts:
-        return self._machine.facts(self._hypervisor.memory_used)
-
-    async def sample(self) -> HostSample:
-        now = self._clock.seconds()
-        facts = self._machine.facts(self._hypervisor.memory_used)
-        vms = [
-            VmSample(
-                vm=domain.config["uuid"],
-                cpu_usage=[_wave(now, domain.domid * 31 + number) for number in range(domain.vcpus)],
-                memory_actual=domain.memory,
-                memory_internal_free=int(domain.memory * (0.3 + 0.2 * _wave(now, domain.domid))),
-                vif_rx={nic["vif"]: 4e4 * _wave(now, domain.domid) for nic in domain.config["nics"]},
-                vif_tx={nic["vif"]: 2e4 * _wave(now, domain.domid + 1) for nic in domain.config["nics"]},
-                vbd_read={disk["vbd"]: 1e5 * _wave(now, domain.domid + 2) for disk in domain.config["disks"]},
-                vbd_write={disk["vbd"]: 1e5 * _wave(now, domain.domid + 3) for disk in domain.config["disks"]},
-            )
-            for domain in self._hypervisor.running()
-        ]
-        return HostSample(
-            time=now,
-            cpu_usage=[_wave(now, number) / 4 for number in range(self._machine.cpus)],
-            memory_total=facts["memory_total"],
-            memory_free=facts["memory_free"],
-            pif_rx={pif["device"]: 1e5 * _wave(now, 5) for pif in self._machine.pifs},
-            pif_tx={pif["device"]: 1e5 * _wave(now, 6) for pif in self._machine.pifs},
-            vms=vms,
-        )
-
-
 @implementer(IPlugins)
 class SimulatedPlugins:
     """A host without plugins."""
@@ -159,10 +115,3 @@ class SimulatedCertificates:
 
     async def distrust(self, name: str, type: str) -> None:
         self._trusted.pop((name, type), None)
-
-
-def _wave(now: float, number: int) -> float:
-    """Between 0 and 1, up and down in a few minutes, each number at its own pace."""
-    period = 120 + number * 37 % 180
-    phase = (now + number * 11) % period / period
-    return 1 - abs(2 * phase - 1)

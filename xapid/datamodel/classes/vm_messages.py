@@ -377,7 +377,7 @@ MESSAGES = (
     Message(
         "query_data_source", (Param("self", Ref("VM")), Param("data_source", String)), Float,
         "Returns the latest value of the named performance data source.", "orlando", roles=READ_ONLY, asynchronous=False,
-        forward=where_vm_runs("self"), operation="data_source_op",
+        forward=where_vm_runs("self"),
     ),
     Message(
         "forget_data_source_archives", (Param("self", Ref("VM")), Param("data_source", String)), Void,
