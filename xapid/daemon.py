@@ -31,6 +31,8 @@ from xapid.http.exchange import Serve
 from xapid.http.files import WebRoot
 from xapid.http.server import HttpServer, Limits
 from xapid.http.tls import PinnedClient, TlsPolicy
+from xapid.http.vm_actions import VmActions
+from xapid.http.work import Works
 from xapid.ids import Ids
 from xapid.inventory.build import HostCertificate
 from xapid.listening import Sockets, adopt, bind
@@ -155,7 +157,8 @@ class Daemon:
 
     def _actions(self, authenticator: HttpAuthenticator) -> dict[str, Serve]:
         blobs = BlobActions(self.pool.db, self.pool.services.blobs, authenticator, self._reactor)
-        return {"get_root": WebRoot(self.config.web_root).serve, **blobs.actions}
+        works = Works(self.pool.db, self.pool.services, self.pool.dispatcher, lambda: self.port)
+        return {"get_root": WebRoot(self.config.web_root).serve, **blobs.actions, **VmActions(works).actions}
 
     def _keep(self, port: IListeningPort | None) -> None:
         if port is not None:
