@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from twisted.internet.defer import Deferred
 
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
@@ -40,15 +39,28 @@ def test_vms_stop_in_reverse_order(world, group, name, concerned):
     assert world.calls == [(f"VM.{name}", vm) for vm in expected]
 
 
-def test_the_next_order_waits_for_the_delay_of_the_one_before(world, group):
-    first, second = world.vm(appliance=group, start_delay=10), world.vm(appliance=group, order=1)
-    done = Deferred.fromCoroutine(vm_appliance.start(world.context, group, False))
-    assert [call[1] for call in world.calls] == [first]
-    world.clock.advance(9)
-    assert not done.called
-    world.clock.advance(1)
-    assert [call[1] for call in world.calls] == [first, second]
-    assert done.called
+@pytest.mark.xapid(duration_profile="instant", vms_per_host=1)
+def test_an_order_waits_for_the_delays_of_the_one_before_and_no_longer(xapid_session, xapid_clock):
+    """Starting a VM takes its start_delay, and shutting it down cleanly its shutdown_delay; there is nothing on top."""
+    api = xapid_session.xenapi
+    appliance = api.VM_appliance.create({"name_label": "group", "name_description": ""})
+    vms = [api.VM.get_by_name_label(f"vm-{host}-1")[0] for host in (1, 2, 3)]
+    for vm, order, delay in zip(vms, ("0", "0", "1"), ("10", "30", "5"), strict=True):
+        api.VM.set_appliance(vm, appliance)
+        api.VM.set_order(vm, order)
+        api.VM.set_start_delay(vm, delay)
+        api.VM.set_shutdown_delay(vm, delay)
+    before = xapid_clock.seconds()
+    task = api.Async.VM_appliance.start(appliance, False)
+    xapid_clock.pass_time(29)
+    assert [api.VM.get_power_state(vm) for vm in vms] == ["Running", "Running", "Halted"]
+    xapid_clock.until(lambda: api.task.get_status(task) != "pending")
+    assert (api.task.get_status(task), api.VM.get_power_state(vms[2])) == ("success", "Running")
+    assert xapid_clock.seconds() - before == 35
+    before = xapid_clock.seconds()
+    api.VM_appliance.clean_shutdown(appliance)
+    assert xapid_clock.seconds() - before == 35
+    assert {api.VM.get_power_state(vm) for vm in vms} == {"Halted"}
 
 
 def test_a_failure_names_all_that_is_not_where_it_was_to_go(world, group):

@@ -98,6 +98,9 @@ class IHypervisor(Interface):
     async def set_memory_target(vm: str, target: int) -> int:
         """Ask for so much memory to be used, and return what is used now."""
 
+    async def set_actions(vm: str, on_shutdown: str, on_reboot: str, on_crash: str) -> None:
+        """From now on do this when its guest stops: the words of ``actions_after_shutdown`` and its like."""
+
     async def set_vcpus(vm: str, number: int) -> None:
         """Bring so many virtual CPUs online."""
 

@@ -31,7 +31,7 @@ def vm_config(db: Database, vm: Row) -> VmConfig:
             "bootloader": vm.PV_bootloader, "bootloader_args": vm.PV_bootloader_args, "kernel": vm.PV_kernel,
             "ramdisk": vm.PV_ramdisk, "args": vm.PV_args, "legacy_args": vm.PV_legacy_args,
         },
-        platform=dict(vm.platform),
+        platform=_platform(db, vm),
         other_config=dict(vm.other_config),
         xenstore_data=dict(vm.xenstore_data),
         bios_strings=dict(vm.bios_strings),
@@ -42,6 +42,14 @@ def vm_config(db: Database, vm: Row) -> VmConfig:
         disks=[disk_config(db, vbd) for vbd in vbds if vbd is not None],
         nics=[nic_config(db, vif) for vif in vifs if vif is not None and vif.network in db.table("network")],
     )  # fmt: skip
+
+
+def _platform(db: Database, vm: Row) -> dict[str, str]:
+    """The virtual hardware. Secure boot that is left to the pool is on if the pool has certificates for it."""
+    platform: dict[str, str] = dict(vm.platform)
+    if platform.get("secureboot") == "auto":
+        platform["secureboot"] = "true" if any(pool.uefi_certificates for pool in db.table("pool")) else "false"
+    return platform
 
 
 def image_config(db: Database, disk: Row) -> DiskConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.cabling import NO_MAC, add_pif, check_managed, check_network_free, plug, take_down
 from xapid.operations.context import Context
+from xapid.placement.virtual_functions import remaining_capacity
 
 _CAPABILITY = "sriov"
 
@@ -41,8 +42,4 @@ async def destroy(context: Context, self: str) -> None:
 
 
 def get_remaining_capacity(context: Context, self: str) -> int:
-    db = context.db
-    sriov = db.get("network_sriov", self)
-    card = db.table("PCI").find(db.get("PIF", sriov.physical_PIF).PCI)
-    functions = [] if card is None else [db.get("PCI", ref) for ref in card.virtual_functions]
-    return sum(not function.attached_VMs for function in functions)
+    return remaining_capacity(context.db, context.db.get("network_sriov", self))

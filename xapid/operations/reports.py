@@ -15,10 +15,12 @@ from zope.interface import implementer
 
 from xapid.agent.interface import IAgentObserver
 from xapid.agent.values import Cause, DomainState, GuestReport
-from xapid.database import Database, Row
+from xapid.database import Database, Row, Transaction
 from xapid.datamodel.types import frozenmap
 from xapid.operations import allowed
 from xapid.operations.alerts import raise_alert
+from xapid.operations.anti_affinity import watch_groups
+from xapid.operations.cabling import links_up
 from xapid.operations.power_state import forget_guest, set_halted, set_live
 
 log = Logger()
@@ -57,13 +59,24 @@ class Reports:
             log.failure("A report of VM {vm} on host {host} was not recorded", vm=report["vm"], host=host)
 
     def carrier_changed(self, host: str, device: str, carrier: bool) -> None:
-        """A link came or went: it shows in the PIF_metrics of the interface."""
-        row = self._db.table("host").find_uuid(host)
-        with self._db.transaction() as tx:
-            for ref in () if row is None else row.PIFs:
-                pif = self._db.get("PIF", ref)
-                if pif.device == device and pif.metrics in self._db.table("PIF_metrics"):
+        """A link came or went: it shows in the PIF_metrics of the interface, and in the bond that it is a member of."""
+        db = self._db
+        row = db.table("host").find_uuid(host)
+        with db.transaction() as tx:
+            for pif in () if row is None else (db.get("PIF", ref) for ref in row.PIFs):
+                if pif.device == device and pif.metrics in db.table("PIF_metrics"):
                     tx.update(pif.metrics, carrier=carrier, last_updated=self._now())
+                    bond = db.table("Bond").find(pif.bond_slave_of)
+                    if bond is not None and row is not None:
+                        self._bond_changed(tx, row, bond)
+
+    def _bond_changed(self, tx: Transaction, host: Row, bond: Row) -> None:
+        now = links_up(self._db, bond)
+        if now != bond.links_up:
+            name = self._db.get("PIF", bond.master).device
+            tx.update(bond, links_up=now)
+            text = f"Of {len(bond.slaves)} links of {name} on host '{host.name_label}', {now} are up (before: {bond.links_up})."
+            raise_alert(self._db, self._now(), "BOND_STATUS_CHANGED", host, text)
 
     def _domain_changed(self, host: str, state: DomainState, cause: Cause) -> None:
         db = self._db
@@ -79,6 +92,7 @@ class Reports:
             elif state["power"] == "Halted":
                 set_halted(db, vm)
             raise_alert(db, self._now(), _ALERTS[cause], vm, f"VM '{vm.name_label}': {cause}")
+            watch_groups(db, self._now(), vm.groups)
 
     def _guest_reported(self, host: str, report: GuestReport) -> None:
         db = self._db

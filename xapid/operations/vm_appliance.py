@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.task import deferLater
+from twisted.internet.defer import DeferredList, ensureDeferred
 
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
@@ -24,34 +23,34 @@ class Course:
     concerns: Callable[[Row], bool]
     reached: str
     """The power state in which a VM is done."""
-    delay: str
-    """The field with the seconds to wait after a VM of one order, before the next."""
     descending: bool
 
 
 async def start(context: Context, self: str, paused: bool) -> None:
     reached = "Paused" if paused else "Running"
-    course = Course("VM.start", (paused, False), lambda vm: vm.power_state == "Halted", reached, "start_delay", False)
+    course = Course("VM.start", (paused, False), lambda vm: vm.power_state == "Halted", reached, False)
     await _carry_out(context, self, "start", course)
 
 
 async def clean_shutdown(context: Context, self: str) -> None:
-    course = Course("VM.clean_shutdown", (), lambda vm: vm.power_state == "Running", "Halted", "shutdown_delay", True)
+    course = Course("VM.clean_shutdown", (), lambda vm: vm.power_state == "Running", "Halted", True)
     await _carry_out(context, self, "clean_shutdown", course)
 
 
 async def hard_shutdown(context: Context, self: str) -> None:
-    course = Course("VM.hard_shutdown", (), lambda vm: vm.power_state != "Halted", "Halted", "shutdown_delay", True)
+    course = Course("VM.hard_shutdown", (), lambda vm: vm.power_state != "Halted", "Halted", True)
     await _carry_out(context, self, "hard_shutdown", course)
 
 
 async def shutdown(context: Context, self: str) -> None:
-    course = Course("VM.shutdown", (), lambda vm: vm.power_state != "Halted", "Halted", "shutdown_delay", True)
+    course = Course("VM.shutdown", (), lambda vm: vm.power_state != "Halted", "Halted", True)
     await _carry_out(context, self, "shutdown", course)
 
 
 async def _carry_out(context: Context, ref: str, name: str, course: Course) -> None:
     """Go through the orders, all VMs of one at the same time; a failure ends it after the order in which it happened.
+
+    The delays between orders are the VMs' own: what is called for them returns only when they are over.
 
     Errors: OPERATION_PARTIALLY_FAILED, with the VMs that are not where they were to go.
     """
@@ -61,7 +60,7 @@ async def _carry_out(context: Context, ref: str, name: str, course: Course) -> N
     for order in sorted({vm.order for vm in vms}, reverse=course.descending):
         context.task.check_cancelled()
         group = [vm for vm in vms if vm.order == order]
-        calls = [Deferred.fromCoroutine(_one(context, vm, course)) for vm in group]
+        calls = [ensureDeferred(_called(context.call(course.message, vm.ref, *course.arguments))) for vm in group]
         outcomes = await DeferredList(calls, consumeErrors=True)
         if not all(success for success, _ in outcomes):
             break
@@ -70,8 +69,5 @@ async def _carry_out(context: Context, ref: str, name: str, course: Course) -> N
         raise XenAPIError.relayed("OPERATION_PARTIALLY_FAILED", f"VM_appliance.{name}", *left)
 
 
-async def _one(context: Context, vm: Row, course: Course) -> None:
-    await context.call(course.message, vm.ref, *course.arguments)
-    delay = getattr(vm, course.delay)
-    if delay > 0:
-        await deferLater(context.clock, delay, lambda: None)
+async def _called(call: Awaitable[Any]) -> None:
+    await call

@@ -11,7 +11,7 @@ from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.agent_errors import translated
 from xapid.operations.context import Context
-from xapid.placement.memory import MIB, free, largest_static_max, overhead_of
+from xapid.placement.memory import MIB, domain_type_of, free, largest_static_max, overhead, overhead_of
 
 _WAIT: Final = 256
 """Seconds for which a guest may be on its way to its memory target."""
@@ -104,7 +104,12 @@ def set_HVM_shadow_multiplier(context: Context, self: str, value: float) -> None
 
 
 def set_shadow_multiplier_live(context: Context, self: str, multiplier: float) -> None:
-    vm = context.db.get("VM", self)
+    db = context.db
+    vm = db.get("VM", self)
+    more = overhead(domain_type_of(vm), vm.VCPUs_max, vm.memory_static_max, multiplier) - vm.memory_overhead
+    left = max(0, free(db, vm.resident_on))
+    if multiplier >= 1.0 and more > left:
+        raise XenAPIError("HOST_NOT_ENOUGH_FREE_MEMORY", str(more), str(left))
     _set_shadow(context, vm, multiplier)
 
 

@@ -7,6 +7,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations.agent_errors import translated
 from xapid.operations.alerts import raise_alert
+from xapid.operations.anti_affinity import watch_groups
 from xapid.operations.context import Context
 from xapid.operations.domain_config import vm_config
 from xapid.operations.power_state import set_live
@@ -26,6 +27,7 @@ async def pool_migrate(context: Context, vm: str, host: str, options: frozenmap)
     raise_alert(
         context.db, context.now(), "VM_MIGRATED", row, f"VM '{row.name_label}' was migrated to host '{target.name_label}'."
     )
+    watch_groups(context.db, context.now(), row.groups)
 
 
 async def restart_device_models(context: Context, self: str) -> None:

@@ -14,6 +14,8 @@ from xapid.operations.devices import allowed_vbd_devices, allowed_vif_devices
 from xapid.placement import checks, choice
 
 _GUEST_PLUGIN: Final = "guest-agent-operation"
+_INTERVAL: Final = 10.0
+"""Seconds between questions to the same guest."""
 _GUEST_FUNCTIONS: Final = ("request-rdp-on", "request-rdp-off")
 
 
@@ -74,8 +76,20 @@ async def call_plugin(context: Context, vm: str, plugin: str, fn: str, args: fro
         raise XenAPIError("XENAPI_MISSING_PLUGIN", plugin)
     if fn not in _GUEST_FUNCTIONS:
         raise XenAPIError("FEATURE_RESTRICTED")
+    _assert_patient(context, vm)
     with translated(context.db, vm):
         return await context.agent().hypervisor.call_guest(row.uuid, fn, dict(args))
+
+
+def _assert_patient(context: Context, vm: str) -> None:
+    """That a guest is not asked again at once. Errors: VM_CALL_PLUGIN_RATE_LIMIT."""
+    asked, now = context.services.guests_asked, context.clock.seconds()
+    wait = asked.get(vm, -_INTERVAL) + _INTERVAL - now
+    if wait > 0:
+        raise XenAPIError("VM_CALL_PLUGIN_RATE_LIMIT", vm, f"{_INTERVAL:g}", f"{wait:g}")
+    for old in [ref for ref, then in asked.items() if now - then >= _INTERVAL]:
+        del asked[old]
+    asked[vm] = now
 
 
 async def call_host_plugin(context: Context, vm: str, plugin: str, fn: str, args: frozenmap) -> str:

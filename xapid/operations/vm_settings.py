@@ -8,6 +8,8 @@ from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations import allowed
+from xapid.operations.agent_errors import translated
+from xapid.operations.anti_affinity import watch_groups
 from xapid.operations.context import Context
 from xapid.operations.map_fields import add_key, remove_key, set_map
 from xapid.operations.vm_create import platform_version
@@ -18,8 +20,16 @@ _PRIORITIES: Final = ("restart", "best-effort", "")
 _EFI_VARIABLES: Final = "EFI-variables"
 
 
-def set_actions_after_crash(context: Context, self: str, value: str) -> None:
-    _set(context, self, actions_after_crash=value)
+async def set_actions_after_shutdown(context: Context, self: str, value: str) -> None:
+    await _set_actions(context, self, actions_after_shutdown=value)
+
+
+async def set_actions_after_reboot(context: Context, self: str, value: str) -> None:
+    await _set_actions(context, self, actions_after_reboot=value)
+
+
+async def set_actions_after_crash(context: Context, self: str, value: str) -> None:
+    await _set_actions(context, self, actions_after_crash=value)
 
 
 def set_domain_type(context: Context, self: str, value: str) -> None:
@@ -104,6 +114,7 @@ def set_groups(context: Context, self: str, value: tuple[str, ...]) -> None:
     for group in value:
         context.db.get("VM_group", group)
     _set(context, self, groups=value)
+    watch_groups(context.db, context.now(), dict.fromkeys((*vm.groups, *value)))
 
 
 def set_blocked_operations(context: Context, self: str, value: frozenmap) -> None:
@@ -196,6 +207,17 @@ def update_snapshot_metadata(
 def _set(context: Context, ref: str, **changes: Any) -> None:
     with context.db.transaction() as tx:
         tx.update(context.db.get("VM", ref), **changes)
+
+
+async def _set_actions(context: Context, ref: str, **changes: str) -> None:
+    """What becomes of a VM when its guest stops. A host on which it runs learns of it: it acts without asking."""
+    _set(context, ref, **changes)
+    vm = context.db.get("VM", ref)
+    if vm.resident_on != NULL_REF and not vm.is_control_domain:
+        with translated(context.db, ref):
+            await context.agent(vm.resident_on).hypervisor.set_actions(
+                vm.uuid, vm.actions_after_shutdown, vm.actions_after_reboot, vm.actions_after_crash
+            )
 
 
 def _set_not_negative(context: Context, ref: str, field: str, value: int) -> None:

@@ -11,8 +11,10 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations.agent_errors import translated
 from xapid.operations.alerts import raise_alert
+from xapid.operations.anti_affinity import watch_groups
 from xapid.operations.context import Context
 from xapid.operations.domain_config import image_config, vm_config
+from xapid.operations.marks import marked
 from xapid.operations.power_state import forget_guest, set_halted, set_live
 from xapid.operations.vm_bios import GENERIC_BIOS_STRINGS
 from xapid.placement.checks import Question, assert_can_boot_here, assert_sane
@@ -26,8 +28,9 @@ _DEVICE_MODEL: Final = {"bios": "qemu-upstream-compat", "uefi": "qemu-upstream-u
 
 async def start(context: Context, vm: str, start_paused: bool, force: bool) -> None:
     row = _prepared(context, vm)
-    host = choose_host(context.db, context.ids.random, row, force=force).ref
-    await boot(context, row, host, start_paused)
+    host = choose_host(context.db, context.ids.random, row, force=force)
+    with marked(context, host, "vm_start"):
+        await boot(context, row, host.ref, start_paused)
 
 
 async def start_on(context: Context, vm: str, host: str, start_paused: bool, force: bool) -> None:
@@ -39,8 +42,9 @@ async def start_on(context: Context, vm: str, host: str, start_paused: bool, for
 async def resume(context: Context, vm: str, start_paused: bool, force: bool) -> None:
     row = context.db.get("VM", vm)
     _assert_has_image(context.db, row)
-    host = choose_host(context.db, context.ids.random, row, force=force).ref
-    await wake(context, row, host, start_paused)
+    host = choose_host(context.db, context.ids.random, row, force=force)
+    with marked(context, host, "vm_resume"):
+        await wake(context, row, host.ref, start_paused)
 
 
 async def resume_on(context: Context, vm: str, host: str, start_paused: bool, force: bool) -> None:
@@ -66,6 +70,7 @@ async def boot(context: Context, vm: Row, host: str, paused: bool) -> None:
         raise
     set_live(db, vm, host, state, context.now())
     raise_alert(db, context.now(), "VM_STARTED", vm, f"VM '{vm.name_label}' was started on {_name(db, host)}.")
+    watch_groups(db, context.now(), vm.groups)
     if vm.start_delay > 0:
         await deferLater(context.clock, vm.start_delay)
 
@@ -88,6 +93,7 @@ async def wake(context: Context, vm: Row, host: str, paused: bool, *, alert: boo
     await discard_image(context, image.ref)
     if alert:
         raise_alert(db, context.now(), "VM_RESUMED", vm, f"VM '{vm.name_label}' was resumed on {_name(db, host)}.")
+    watch_groups(db, context.now(), vm.groups)
 
 
 async def discard_image(context: Context, image: str) -> None:

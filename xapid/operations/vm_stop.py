@@ -14,6 +14,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 from xapid.operations.agent_errors import translated
 from xapid.operations.alerts import raise_alert
+from xapid.operations.anti_affinity import watch_groups
 from xapid.operations.context import Context
 from xapid.operations.domain_config import vm_config
 from xapid.operations.power_state import forget_guest, set_halted, set_live, set_running_flag
@@ -58,6 +59,8 @@ async def hard_shutdown(context: Context, vm: str) -> None:
     row = context.db.get("VM", vm)
     _cut_short(context, row, _CUT_SHORT_BY_SHUTDOWN)
     await force_off(context, row)
+    if row.power_state == "Suspended":
+        _tell_of_shutdown(context, row)
 
 
 async def shutdown(context: Context, vm: str) -> None:
@@ -119,13 +122,17 @@ async def _shut_down(context: Context, vm: Row, how: How, timeout: float) -> Non
     if vm.ref not in db.table("VM"):
         return
     set_halted(db, vm)
-    raise_alert(db, context.now(), "VM_SHUTDOWN", vm, f"VM '{vm.name_label}' was shut down.")
+    _tell_of_shutdown(context, vm)
+
+
+def _tell_of_shutdown(context: Context, vm: Row) -> None:
+    raise_alert(context.db, context.now(), "VM_SHUTDOWN", vm, f"VM '{vm.name_label}' was shut down.")
+    watch_groups(context.db, context.now(), vm.groups)
 
 
 async def _reboot(context: Context, vm: Row, how: How) -> None:
     db = context.db
     host = vm.resident_on
-    forget_guest(db, vm)
     try:
         with translated(db, vm.ref):
             config = vm_config(db, vm)
@@ -134,6 +141,7 @@ async def _reboot(context: Context, vm: Row, how: How) -> None:
         if isinstance(error.__cause__, AgentFailure) and error.__cause__.reason in ("boot_failed", "not_enough_memory"):
             set_halted(db, vm)
         raise
+    forget_guest(db, vm)
     set_live(db, vm, host, state, context.now())
     raise_alert(db, context.now(), "VM_REBOOTED", vm, f"VM '{vm.name_label}' was rebooted.")
 

@@ -10,6 +10,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations.agent_errors import translated
 from xapid.operations.alerts import raise_alert
+from xapid.operations.anti_affinity import watch_groups
 from xapid.operations.constructor import constructor_record
 from xapid.operations.context import Context
 from xapid.operations.domain_config import image_config
@@ -25,6 +26,7 @@ async def suspend(context: Context, vm: str) -> None:
     row = context.db.get("VM", vm)
     await put_to_sleep(context, row)
     raise_alert(context.db, context.now(), "VM_SUSPENDED", row, f"VM '{row.name_label}' was suspended.")
+    watch_groups(context.db, context.now(), row.groups)
 
 
 async def put_to_sleep(context: Context, vm: Row) -> None:
@@ -71,15 +73,21 @@ def _candidates(db: Database, vm: Row) -> Iterator[str]:
         yield host.suspend_image_sr
 
 
+def image_size(db: Database, vm: Row) -> int:
+    """Bytes that surely hold a VM's memory, that of its virtual GPUs, and what describes its devices."""
+    kinds = (db.table("VGPU_type").find(db.get("VGPU", ref).type) for ref in vm.VGPUs)
+    video = sum(int(kind.framebuffer_size) for kind in kinds if kind is not None)
+    return int(vm.memory_static_max * 1.2 * 1.05) + video + 100 * MIB
+
+
 async def _make_image(context: Context, vm: Row, sr: str) -> str:
-    size = int(vm.memory_static_max * 1.2 * 1.05) + 100 * MIB
     record = constructor_record(
         context.db,
         "VDI",
         name_label="Suspend image",
         name_description="The memory of a suspended VM",
         SR=sr,
-        virtual_size=size,
+        virtual_size=image_size(context.db, vm),
         type="suspend",
         sm_config=frozenmap(),
     )

@@ -14,6 +14,7 @@ from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 from xapid.placement.memory import domain_type_of, free, needed_to_start
+from xapid.placement.virtual_functions import assert_functions
 
 _NOT_FOR_HVM: Final = ("rename_restart", "coredump_and_destroy", "coredump_and_restart")
 
@@ -193,6 +194,11 @@ def _devices(q: Question) -> None:
         vgpu = q.db.table("VGPU").find(ref)
         if vgpu is not None and vgpu.GPU_group not in groups:
             raise XenAPIError("VM_REQUIRES_GPU", q.vm.ref, vgpu.GPU_group)
+    for ref in q.vm.VUSBs:
+        group = q.db.table("USB_group").find(q.db.get("VUSB", ref).USB_group)
+        if group is None or all(q.db.get("PUSB", port).host != q.host.ref for port in group.PUSBs):
+            raise XenAPIError("OPERATION_NOT_ALLOWED", f"The USB device of {ref} is plugged into another host")
+    assert_functions(q.db, q.vm, q.host.ref)
 
 
 def _hvm(q: Question) -> None:

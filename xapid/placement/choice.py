@@ -89,10 +89,11 @@ def _spared(db: Database, candidates: list[Row]) -> list[Row]:
 
 
 def _crowd(db: Database, vm: Row, host: Row) -> int:
-    """How many VMs of the same anti-affinity group a host has already."""
+    """How many VMs of the same anti-affinity group a host has already, or is about to have."""
     members: set[str] = set()
     for ref in vm.groups:
         group = db.table("VM_group").find(ref)
         if group is not None and group.placement == "anti_affinity":
             members.update(group.VMs)
-    return sum(1 for ref in host.resident_VMs if ref in members and ref != vm.ref)
+    others = (db.get("VM", ref) for ref in members if ref != vm.ref)
+    return sum(host.ref in (other.resident_on, other.scheduled_to_be_resident_on) for other in others)

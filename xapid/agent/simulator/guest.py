@@ -72,6 +72,9 @@ class Guest:
 
     @property
     def boots(self) -> bool:
+        """Whether there is something to boot: ``pygrub`` only looks at bootable disks."""
+        if self.config["pv_boot"].get("bootloader", "").rpartition("/")[2] == "pygrub":
+            return self.setting("boot") != "fails" and any(d["bootable"] and d["vdi"] for d in self.config["disks"])
         return self.setting("boot") != "fails"
 
     @property

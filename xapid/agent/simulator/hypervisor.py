@@ -13,7 +13,9 @@ from xapid.agent.simulator.machine import Machine
 from xapid.agent.values import AgentFailure, Cause, DiskConfig, DomainPower, DomainState, How, NicConfig, Ticket, VmConfig
 
 REBOOT_LOOP = 120.0
-"""A guest that crashes within so many seconds of its start is not started again."""
+"""A guest that crashes within so many seconds of its start is not started again; one that reboots has to wait."""
+REBOOT_DELAY = 15.0
+"""Seconds that it waits then."""
 
 
 @attrs.define(eq=False)
@@ -181,6 +183,10 @@ class SimulatedHypervisor:
         domain.memory = target
         return target
 
+    async def set_actions(self, vm: str, on_shutdown: str, on_reboot: str, on_crash: str) -> None:
+        config = self._domain(vm).config
+        config["on_shutdown"], config["on_reboot"], config["on_crash"] = on_shutdown, on_reboot, on_crash
+
     async def set_vcpus(self, vm: str, number: int) -> None:
         self._domain(vm).vcpus = number
 
@@ -253,9 +259,14 @@ class SimulatedHypervisor:
     def _remove(self, vm: str) -> None:
         domain = self._domains.pop(vm, None)
         if domain is not None:
-            for timer in domain.timers:
-                if timer.active():
-                    timer.cancel()
+            self._silence(domain)
+
+    def _silence(self, domain: Domain) -> None:
+        """Nothing more comes of a domain by itself."""
+        for timer in domain.timers:
+            if timer.active():
+                timer.cancel()
+        domain.timers = []
 
     def _expect_report(self, domain: Domain, after: float) -> None:
         if domain.guest.has_agent:
@@ -288,27 +299,35 @@ class SimulatedHypervisor:
     def _follow(self, domain: Domain, word: str) -> None:
         """The guest does something of its own accord."""
         config = domain.config
-        self._remove(config["uuid"])
+        young = self._clock.seconds() - domain.start_time < REBOOT_LOOP
         causes: dict[str, tuple[Cause, str]] = {
             "shutdown": ("shutdown", config["on_shutdown"]),
             "reboot": ("rebooted", config["on_reboot"]),
             "crash": ("crashed", config["on_crash"]),
         }
         cause, action = causes[word]
-        if word == "crash" and self._clock.seconds() - domain.start_time < REBOOT_LOOP:
-            action = "destroy" if "restart" in action else action
+        if "restart" in action and word == "crash" and young:
+            action = "destroy"
+        self._silence(domain)
         if "restart" in action:
-            # The same idea would strike the guest again and again: it has had it.
-            config["other_config"] = {k: v for k, v in config["other_config"].items() if k != "simulator.then"}
-            config["platform"] = {k: v for k, v in config["platform"].items() if k != "simulator.then"}
-            state = self._state(self._add(config, domain.memory, False, self._durations.agent))
-        elif action == "preserve":
+            delay = REBOOT_DELAY if young else 0.0
+            domain.timers.append(self._clock.callLater(delay, self._again, domain, cause))
+            return
+        if action == "preserve":
             domain.paused = True
-            domain.timers = []
-            self._domains[config["uuid"]] = domain
             state = self._state(domain)
         else:
+            self._remove(config["uuid"])
             state = halted(config["uuid"])
+        self._observer.domain_changed(self._host, state, cause)
+
+    def _again(self, domain: Domain, cause: Cause) -> None:
+        """A new domain takes the place of one whose guest stopped. The guest's idea would strike it again: it has had it."""
+        config = domain.config
+        config["other_config"] = {k: v for k, v in config["other_config"].items() if k != "simulator.then"}
+        config["platform"] = {k: v for k, v in config["platform"].items() if k != "simulator.then"}
+        self._remove(config["uuid"])
+        state = self._state(self._add(config, domain.memory, False, self._durations.agent))
         self._observer.domain_changed(self._host, state, cause)
 
     def _state(self, domain: Domain) -> DomainState:
