@@ -203,6 +203,9 @@ class Config:
     max_body: int = _setting(300 * KIB, _whole(KIB, 1024 * KIB * KIB), "BYTES", "The largest body of a call that is read.")
     session_lifetime: int = _setting(86_400, _whole(1, 10 * 365 * 86_400), "SECONDS", "How long an idle session lives.")
 
+    no_fast_path: bool = _setting(
+        False, _yes_or_no, "", "Take every call the long way, also those for which there is a short one with the same result."
+    )
     ready_json: bool = _setting(
         False, _yes_or_no, "", "Print one line of JSON on standard output, with the URL and more, once the daemon answers."
     )

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import XenAPI
 
-from xapid.testing.in_process import Server
+from xapid.auth.sessions import Identity
+from xapid.testing.in_process import Server, config
 
 STALE = "OpaqueRef:00000000-0000-4000-8000-000000000001"
 NULL = "OpaqueRef:NULL"
@@ -106,3 +107,26 @@ def test_what_fails_by_our_mistake_is_logged_and_tells_clients_no_more_than_its_
     answer = failure(xapid_server, "pool.get_all", session)
     assert answer == ["INTERNAL_ERROR", "ZeroDivisionError in pool.get_all"]
     assert xapid_logged.flush(ZeroDivisionError)
+
+
+def audited(server: Server) -> list[str]:
+    return list(server.pool.services.audit.lines())
+
+
+@pytest.mark.parametrize("no_fast_path", [False, True])
+def test_a_getter_that_is_denied_is_audited(no_fast_path: bool) -> None:
+    server = Server(config(no_fast_path=no_fast_path))
+    services = server.pool.services
+    nobody = services.sessions.open(Identity(user="nobody", auth_user_sid="S-2"), services.role.coordinator)
+    assert failure(server, "VM.get_all", nobody.ref)[0] == "RBAC_PERMISSION_DENIED"
+    assert "'DENIED' 'RBAC_PERMISSION_DENIED' 'API' 'VM.get_all'" in audited(server)[-1]
+    server.close()
+
+
+def test_a_getter_is_audited_only_if_it_is_declared_to_have_an_effect(xapid_server: Server, session: str) -> None:
+    vm = call(xapid_server, "VM.get_all", session)["Value"][0]
+    before = len(audited(xapid_server))
+    call(xapid_server, "VM.get_name_label", session, vm)
+    assert len(audited(xapid_server)) == before
+    call(xapid_server, "VM.get_is_a_template", session, vm)
+    assert "'VM.get_is_a_template'" in audited(xapid_server)[-1]

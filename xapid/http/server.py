@@ -28,12 +28,7 @@ from xapid.http.tls import AGENT_PROTOCOL
 from xapid.wire import jsonrpc, xmlrpc
 from xapid.wire.call import Dispatcher
 
-_CALLS: Final[Mapping[str, Decode]] = {
-    "post_root": xmlrpc.decode,
-    "post_RPC2": xmlrpc.decode,
-    "post_json": xmlrpc.decode,
-    "post_jsonrpc": jsonrpc.decode,
-}
+_XML_CALLS: Final = ("post_root", "post_RPC2", "post_json")
 _PORT = re.compile(r":\d*$")
 _REMEMBERED: Final = 512
 _REMEMBERED_TARGET: Final = 256
@@ -79,9 +74,11 @@ class HttpServer(ServerFactory):
         agents: Callable[[str], Protocol | None] | None = None,
         limits: Limits | None = None,
         routes: Routes | None = None,
+        fast: bool = True,
     ) -> None:
         """``host`` is the reference of the host that answers here. ``agents`` makes the protocol for a client that came
-        for ``xapid-agent/1`` with the certificate of the given fingerprint, or None if the pool does not know it.
+        for ``xapid-agent/1`` with the certificate of the given fingerprint, or None if the pool does not know it. Unless
+        ``fast``, every request is read as if it were the first of its kind.
         """
         self.dispatcher = dispatcher
         self.host = host
@@ -100,6 +97,9 @@ class HttpServer(ServerFactory):
         }
         self._agents = agents
         self._routes = routes or Routes()
+        self._fast = fast
+        xml = xmlrpc.decode if fast else xmlrpc.decode_slowly
+        self._calls: Mapping[str, Decode] = {"post_jsonrpc": jsonrpc.decode, **dict.fromkeys(_XML_CALLS, xml)}
         self._decoders: dict[tuple[str, str], Decode] = {}
         self._connections: set[HttpProtocol] = set()
         self._sweep: IDelayedCall | None = None
@@ -142,9 +142,10 @@ class HttpServer(ServerFactory):
 
     def remember(self, block: bytes, head: Head) -> None:
         """Keeps a head that is likely to come again."""
-        if len(self.heads) >= _REMEMBERED:
-            self.heads.clear()
-        self.heads[block] = head
+        if self._fast:
+            if len(self.heads) >= _REMEMBERED:
+                self.heads.clear()
+            self.heads[block] = head
 
     def other_protocol(self, transport: Any) -> Protocol | None:
         """What speaks on a new connection in place of HTTP."""
@@ -166,7 +167,7 @@ class HttpServer(ServerFactory):
             return self._decoders[key]
         except KeyError:
             action = self._routes.find(head.method, head.path)
-            decode = None if action is None else _CALLS.get(action.name)
+            decode = None if action is None else self._calls.get(action.name)
             if decode is not None and len(self._decoders) < _REMEMBERED and len(head.target) < _REMEMBERED_TARGET:
                 self._decoders[key] = decode
             return decode
