@@ -85,8 +85,12 @@ async def turn() -> None:
 
 
 @pytest.fixture(params=[
-    [], [(0, 512)], [(4096, 1024), (3 * MIB - 512, 1024)], [(0, 8 * MIB)], [(2 * MIB - 512, 2 * MIB + 1024), (8 * MIB - 512, 512)],
-])  # fmt: skip
+    [],
+    [(0, 512)],
+    [(4096, 1024), (3 * MIB - 512, 1024)],
+    [(0, 8 * MIB)],
+    [(2 * MIB - 512, 2 * MIB + 1024), (8 * MIB - 512, 512)],
+])
 def disk(request):
     """Disks with something in different places."""
     return filled(*request.param)
