@@ -26,7 +26,7 @@ def public() -> dict[str, Setting]:
 def test_help_names_the_commands(run):
     result = run("--help")
     assert result.exit_code == 0
-    assert all(f"  {command} " in result.output for command in ("serve", "check", "coverage", "certs"))
+    assert all(f"  {command} " in result.output for command in ("serve", "settings", "check", "backup", "coverage", "certs"))
 
 
 def test_version(run):
@@ -73,15 +73,15 @@ def test_an_impossible_setting_ends_with_status_2_and_a_sentence(run):
     ],
 )
 def test_an_impossible_inventory_is_refused_before_anything_starts(run, flags, complaint):
-    result = run("check", *flags)
+    result = run("settings", *flags)
     assert result.exit_code == 2
     assert complaint in result.output
 
 
-def test_check_prints_the_settings_that_hold(run, tmp_path):
+def test_settings_prints_what_holds(run, tmp_path):
     file = tmp_path / "x.toml"
     file.write_text("hosts = 16\n")
-    result = run("check", "--config", str(file))
+    result = run("settings", "--config", str(file))
     assert result.exit_code == 0, result.output
     assert any(line.split() == ["hosts", "16"] for line in result.output.splitlines())
 

@@ -144,6 +144,7 @@ async def assemble(
     elsewhere = {place.host for place in Membership(db).members()}
     now = datetime.fromtimestamp(int(clock.seconds()), UTC)
     if kept:
+        ids.go_on(db.generation)
         _move(db, site, elsewhere)
     else:
         counts = preset(config.preset, **config.counters)

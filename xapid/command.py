@@ -1,7 +1,7 @@
-"""The command ``xapid``: ``serve`` starts a daemon, ``check`` looks at its settings, ``coverage`` counts what it answers,
-``certs`` makes certificates for development.
+"""The command ``xapid``: ``serve`` starts a daemon, ``settings`` looks at what is set, ``check`` and ``backup`` look at what a
+daemon kept and copy it, ``coverage`` counts what it answers, ``certs`` makes certificates for development.
 
-Options of ``serve`` and ``check`` follow from the fields of :class:`xapid.config.Config`. Exit status: 0 when all went
+Options of ``serve`` and ``settings`` follow from the fields of :class:`xapid.config.Config`. Exit status: 0 when all went
 well, 1 when something is not as it should be, 2 for a setting or an option that cannot be.
 """
 
@@ -101,9 +101,9 @@ def serve(file: Path | None, **flags: Any) -> None:
     sys.exit(status)
 
 
-@main.command(short_help="Look at settings and declarations without starting anything.")
+@main.command("settings", short_help="Look at settings and declarations without starting anything.")
 @_options
-def check(file: Path | None, **flags: Any) -> None:
+def settings_(file: Path | None, **flags: Any) -> None:
     """Says what the settings come to, and whether every operation has a message and every message an answer."""
     config = _config(file, flags)
     for field in attrs.fields(Config):
@@ -113,6 +113,49 @@ def check(file: Path | None, **flags: Any) -> None:
 
     counts = count()
     click.echo(f"{len(counts.names):,} messages, {len(counts.not_done):,} of them not yet done")
+
+
+_STATE = click.argument("state", type=click.Path(path_type=Path, exists=True, file_okay=False))
+
+
+@main.command(short_help="Verify a state directory.")
+@_STATE
+def check(state: Path) -> None:
+    """Verifies the state directory STATE, also while a daemon uses it, and changes nothing.
+
+    The database must be sound, every object of it must be readable and of the types that the API declares, and its indexes
+    and relations must agree. Exits with 1 if something is wrong.
+    """
+    from xapid.state.check import check as look
+
+    found = look(state)
+    if found.version is not None:
+        click.echo(f"version {found.version}, generation {found.generation}, {found.objects.total():,} objects")
+    for note in found.notes:
+        click.echo(f"note: {note}")
+    for problem in found.problems:
+        click.echo(f"problem: {problem}", err=True)
+    if found.problems:
+        sys.exit(1)
+    click.echo(f"{state} is sound")
+
+
+@main.command(short_help="Copy a state directory into one file.")
+@_STATE
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def backup(state: Path, file: Path) -> None:
+    """Copies the state directory STATE into FILE, a tar archive, also while a daemon uses it.
+
+    FILE holds keys: keep it as secret as STATE. Unpacked into a new directory, it is a state directory again. It is
+    compressed if its name ends with gz, and replaced whole if it is there.
+    """
+    from xapid.state.backup import BackupError
+    from xapid.state.backup import backup as copy
+
+    try:
+        copy(state, file)
+    except BackupError as problem:
+        raise click.ClickException(str(problem)) from problem
 
 
 @main.command(short_help="Count the messages that are answered, by kind.")

@@ -31,6 +31,14 @@ class Ids:
         self._public = _Bytes(os.urandom if seed is None else random.Random(f"{seed} names").randbytes)
         self._private = _Bytes(random.Random(f"{seed} secrets").randbytes if repeatable_secrets else os.urandom)
 
+    def go_on(self, generation: int) -> None:
+        """The names given so far, and before the database had this generation, are taken: from now on there are others.
+
+        They repeat too, with a seed, for whoever goes on from the same generation.
+        """
+        if self.seed is not None:
+            self._public = _Bytes(random.Random(f"{self.seed} names after {generation}").randbytes)
+
     def uuid(self) -> str:
         """A random (version 4) uuid in lower case."""
         return _as_uuid(self._public.take(16))

@@ -55,3 +55,14 @@ def test_secrets_repeat_only_when_asked_by_name():
 def test_a_secret_has_the_length_that_was_asked_for():
     ids = Ids()
     assert [len(ids.secret(length)) for length in (1, 32, 10_000)] == [1, 32, 10_000]
+
+
+def test_names_that_go_on_from_a_generation_are_others_and_repeat():
+    def names(generation):
+        ids = Ids(7)
+        if generation is not None:
+            ids.go_on(generation)
+        return ids.ref(), ids.uuid(), ids.mac()
+
+    assert len({names(None), names(1), names(2)}) == 3
+    assert names(2) == names(2)

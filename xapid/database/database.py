@@ -161,7 +161,7 @@ class Transaction:
         values = {name: _cleaned(value) for name, value in values.items()}
         if "uuid" in table.initial and not values.get("uuid"):
             values["uuid"] = self.database.ids.uuid()
-        if ref in table:
+        if self.database.find(ref) is not None:
             raise XenAPIError("DB_UNIQUENESS_CONSTRAINT_VIOLATION", cls, "_ref", ref)
         if "uuid" in values and table.find_uuid(values["uuid"]) is not None:
             raise XenAPIError("DB_UNIQUENESS_CONSTRAINT_VIOLATION", cls, "uuid", values["uuid"])

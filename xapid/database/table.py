@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, KeysView
+from collections.abc import Callable, Collection, Iterator, KeysView, Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -113,6 +113,10 @@ class Table:
     def members(self, field: str, ref: str) -> tuple[str, ...]:
         """The references at the far end of the derived set ``field`` of object ``ref``."""
         return tuple(self._members.get(field, {}).get(ref, ()))
+
+    def all_members(self, field: str) -> Mapping[str, Collection[str]]:
+        """The references at the far ends of the derived set ``field``, by object."""
+        return self._members.get(field, {})
 
     def encoded(self, row: Row, key: str, make: Callable[[Row], bytes]) -> bytes:
         """``make(row)``, remembered until the object changes."""

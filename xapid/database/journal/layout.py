@@ -110,6 +110,14 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
+def upgraded_copy(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """What the next start would make of an older file, in memory. Raises sqlite3.Error."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    connection.backup(copy)
+    prepare(copy)
+    return copy
+
+
 # Reading ----------------------------------------------------------------------------------------------------------------
 
 

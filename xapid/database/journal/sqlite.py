@@ -24,6 +24,7 @@ from xapid.database.journal.layout import Entry
 from xapid.database.journal.notation import ClassReader, Sharing, written
 from xapid.datamodel.catalogue import Catalogue
 from xapid.datamodel.types import String
+from xapid.whole_files import sync_directory
 
 log = Logger()
 
@@ -57,7 +58,8 @@ class SQLiteJournal:
         try:
             self._connection = layout.writing(path)
             layout.prepare(self._connection)
-        except (JournalError, sqlite3.Error) as problem:
+            sync_directory(path.parent)
+        except (JournalError, sqlite3.Error, OSError) as problem:
             raise JournalError(f"{path}: {problem}") from problem
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
         self._thread.start()

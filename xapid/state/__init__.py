@@ -1,0 +1,15 @@
+"""The state directory: what a daemon keeps there, whether it is sound, and copies of it.
+
+========================  ==============================================================================================
+``database``              the journal, with ``database-wal`` and ``database-shm`` while it is open or after a crash
+``host.pem``              the key and the certificate that the host presents
+``blobs/``                the contents of blobs, by uuid
+``initial-password``      root's first password, until it is changed
+``audit.log``             who called what
+``lock``                  locked by the daemon that uses the directory; says its process
+========================  ==============================================================================================
+"""
+
+from xapid.state.directory import StateDirectory, certificate
+
+__all__ = ["StateDirectory", "certificate"]
