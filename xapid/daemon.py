@@ -29,6 +29,7 @@ from xapid.http.blobs import BlobStore, DirectoryBlobStore
 from xapid.http.certificate import Certificate
 from xapid.http.exchange import Serve
 from xapid.http.files import WebRoot
+from xapid.http.rrd_actions import RrdActions
 from xapid.http.server import HttpServer, Limits
 from xapid.http.tls import PinnedClient, TlsPolicy
 from xapid.http.vm_actions import VmActions
@@ -158,7 +159,13 @@ class Daemon:
     def _actions(self, authenticator: HttpAuthenticator) -> dict[str, Serve]:
         blobs = BlobActions(self.pool.db, self.pool.services.blobs, authenticator, self._reactor)
         works = Works(self.pool.db, self.pool.services, self.pool.dispatcher, lambda: self.port)
-        return {"get_root": WebRoot(self.config.web_root).serve, **blobs.actions, **VmActions(works).actions}
+        statistics = RrdActions(self.pool.db, self.pool.services, self._reactor)
+        return {
+            "get_root": WebRoot(self.config.web_root).serve,
+            **blobs.actions,
+            **VmActions(works).actions,
+            **statistics.actions,
+        }
 
     def _keep(self, port: IListeningPort | None) -> None:
         if port is not None:

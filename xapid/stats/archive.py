@@ -94,6 +94,12 @@ class Ring:
             return self._data[first * width : last * width]
         return self._data[first * width :] + self._data[: last * width]
 
+    def part(self, after: int) -> Ring:
+        """A copy of the rows that ended after a moment; it stays as it is."""
+        copy = Ring(self.step, self.capacity, self.columns, self.last)
+        copy._data = self.span(after, self.last)
+        return copy
+
     def rearrange(self, columns: Sequence[int]) -> None:
         """Other columns: for each, the number of a former one, or -1 for one that was not there."""
         whole = self.span(self.last - self.step * self.rows, self.last)

@@ -32,7 +32,7 @@ def archive_for(interval: int, start: int, newest: int) -> int:
 
 @attrs.frozen
 class Table:
-    """The answer before it is written."""
+    """The answer before it is written. What is measured meanwhile does not change it."""
 
     start: int
     """When the oldest row ended."""
@@ -53,12 +53,13 @@ class Table:
         step, capacity = SPANS[number]
         chosen = [(one, one.archive.rings(function)[number]) for one in series if function in one.archive.functions]
         legend = [f"{function}:{one.kind}:{one.uuid}:{name}" for one, _ in chosen for name in one.archive.names]
-        rings = tuple(ring for _, ring in chosen)
+        rings = [ring for _, ring in chosen]
         end = max((ring.last for ring in rings if ring.rows), default=newest // step * step)
         oldest = min((ring.last - step * ring.rows for ring in rings if ring.rows), default=end)
         after = max(start // step * step, end - step * capacity, oldest)
         times = range(end, after, -step)
-        return cls(times[-1] if times else end, step, end, times, rings, tuple(legend))
+        parts = tuple(ring.part(after) for ring in rings)
+        return cls(times[-1] if times else end, step, end, times, parts, tuple(legend))
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         missing = [array("d", [nan]) * ring.columns for ring in self.rings]

@@ -32,10 +32,10 @@ def _sources(series: Series) -> Iterator[dict[str, str]]:
         }  # fmt: skip
 
 
-def _archives(series: Series) -> Iterator[tuple[Function, Ring]]:
-    for function in series.archive.functions:
-        for ring in series.archive.rings(function):
-            yield function, ring
+def _archives(series: Series) -> list[tuple[Function, Ring]]:
+    """Copies, since the answer is written while more is measured."""
+    functions = series.archive.functions
+    return [(function, ring.part(0)) for function in functions for ring in series.archive.rings(function)]
 
 
 def _rows(ring: Ring) -> Iterator[list[str]]:
@@ -51,14 +51,14 @@ _PREPARED = {"primary_value": "0.0", "secondary_value": "0.0", "value": "0.0", "
 
 def xml(series: Series) -> Iterator[bytes]:
     """As XML, piece by piece."""
-    archive = series.archive
+    archive, rings = series.archive, _archives(series)
+    prepared = f"<ds>{_elements(_PREPARED)}</ds>" * len(archive.names)
     sources = "".join(f"<ds>{_elements(source)}</ds>" for source in _sources(series))
     yield (
         f'<?xml version="1.0"?><rrd><version>{VERSION}</version><step>{STEP}</step><lastupdate>{archive.updated}</lastupdate>'
         f"{sources}"
     ).encode()
-    prepared = f"<ds>{_elements(_PREPARED)}</ds>" * len(archive.names)
-    for function, ring in _archives(series):
+    for function, ring in rings:
         yield (
             f"<rra><cf>{function}</cf><pdp_per_row>{ring.step // STEP}</pdp_per_row>"
             f"<params><xff>{UNKNOWN_ALLOWED:.4f}</xff></params><cdp_prep>{prepared}</cdp_prep><database>"
@@ -72,16 +72,17 @@ def xml(series: Series) -> Iterator[bytes]:
 
 def json(series: Series) -> Iterator[bytes]:
     """As JSON, piece by piece. Figures are strings."""
-    archive = series.archive
+    archive, rings = series.archive, _archives(series)
     head: dict[str, Any] = {
         "version": VERSION, "step": str(STEP), "lastupdate": str(archive.updated), "ds": list(_sources(series)),
     }  # fmt: skip
+    prepared = {"ds": [_PREPARED] * len(archive.names)}
     yield orjson.dumps(head)[:-1] + b',"rra":['
     comma = b""
-    for function, ring in _archives(series):
+    for function, ring in rings:
         about = {
             "cf": function, "pdp_per_row": str(ring.step // STEP), "params": {"xff": f"{UNKNOWN_ALLOWED:.4f}"},
-            "cdp_prep": {"ds": [_PREPARED] * len(archive.names)},
+            "cdp_prep": prepared,
         }  # fmt: skip
         yield comma + orjson.dumps(about)[:-1] + b',"database":['
         comma = b""
