@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
@@ -52,6 +52,8 @@ from xapid.tasks.registry import Tasks
 from xapid.wire import xmlrpc
 
 log = Logger()
+
+MIB: Final = 1 << 20
 
 
 class Site(Protocol):
@@ -138,6 +140,7 @@ async def assemble(
     """
     api = catalogue()
     db = Database(api, ids, journal)
+    db.encodings.limit = config.encoded_records * MIB
     roles.install(db)
     events = EventLog(db)
     kept = db.load()

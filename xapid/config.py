@@ -201,6 +201,9 @@ class Config:
         20, _whole(0, 3600), "SECONDS", "How long a call waits for another one that works on the same object."
     )
     max_body: int = _setting(300 * KIB, _whole(KIB, 1024 * KIB * KIB), "BYTES", "The largest body of a call that is read.")
+    encoded_records: int = _setting(
+        256, _whole(0, 1024 * KIB), "MIB", "How much memory the encoded records may take that are kept until they change."
+    )
     session_lifetime: int = _setting(86_400, _whole(1, 10 * 365 * 86_400), "SECONDS", "How long an idle session lives.")
 
     no_fast_path: bool = _setting(

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import attrs
 from twisted.internet import defer
 
+from xapid.database.encodings import Encodings
 from xapid.database.journal import Batch, Journal, NoJournal, Put
 from xapid.database.row import Row
 from xapid.database.table import Table, relate, targets
@@ -48,7 +49,10 @@ class Database:
     def __init__(self, api: Catalogue, ids: Ids, journal: Journal | None = None) -> None:
         self.api = api
         self.ids = ids
-        self.tables = {name: Table(cls) for name, cls in api.classes.items() if cls.in_database or cls.name == "message"}
+        self.encodings = Encodings()
+        self.tables = {
+            name: Table(cls, self.encodings) for name, cls in api.classes.items() if cls.in_database or cls.name == "message"
+        }
         relate(self.tables)
         self.generation = 0
         self.meta: dict[str, str] = {}

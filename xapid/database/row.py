@@ -44,7 +44,7 @@ class Row:
 
     def encoded(self, key: str, make: Callable[[Row], bytes]) -> bytes:
         """The bytes that ``make`` makes of this row, made once for each ``key`` until the object changes."""
-        return self._table.encoded(self, key, make)
+        return self._table.encodings.get(self, key, make)
 
     def items(self) -> Iterator[tuple[str, Any]]:
         """Every field that goes over the wire, with its value."""

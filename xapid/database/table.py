@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, KeysView, Mapping
+from collections.abc import Collection, Iterator, KeysView, Mapping
 from operator import itemgetter
 from typing import Any
 
 import attrs
 
+from xapid.database.encodings import Encodings
 from xapid.database.journal import Loaded
 from xapid.database.row import STAMPS, Row, picker, reader, row_class
 from xapid.datamodel.errors import XenAPIError
@@ -42,7 +43,7 @@ class Deletion:
 class Table:
     """The objects of class ``cls``, in the order in which they were made."""
 
-    def __init__(self, cls: Class) -> None:
+    def __init__(self, cls: Class, encodings: Encodings) -> None:
         self.cls = cls
         self.row_class = row_class(cls)
         self.stored = tuple(field.name for field in cls.fields if field.derived_from is None)
@@ -64,7 +65,7 @@ class Table:
         self._uuids: dict[str, str] = {}
         self._names: dict[str, dict[str, None]] = {}
         self._members: dict[str, dict[str, dict[str, None]]] = {}
-        self._encodings: dict[str, dict[str, tuple[Row, bytes]]] = {}
+        self.encodings = encodings
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -118,17 +119,6 @@ class Table:
         """The references at the far ends of the derived set ``field``, by object."""
         return self._members.get(field, {})
 
-    def encoded(self, row: Row, key: str, make: Callable[[Row], bytes]) -> bytes:
-        """``make(row)``, remembered until the object changes."""
-        cache = self._encodings.setdefault(key, {})
-        hit = cache.get(row.ref)
-        if hit is not None and hit[0] is row:
-            return hit[1]
-        made = make(row)
-        if self._rows.get(row.ref) is row:
-            cache[row.ref] = (row, made)
-        return made
-
     # What follows is for transactions.
 
     def new(self, ref: str, generation: int, values: dict[str, Any]) -> Row:
@@ -153,8 +143,7 @@ class Table:
         if row is None:
             self._rows.pop(ref, None)
             self.modified.pop(ref, None)
-            for cache in self._encodings.values():
-                cache.pop(ref, None)
+            self.encodings.forget(ref)
         else:
             self._rows[ref] = row
             self.modified.pop(ref, None)
