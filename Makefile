@@ -9,8 +9,12 @@ BIN := $(VENV)/bin
 # More options: make run ARGS="--hosts 16 --vms-per-host 50", make test LANES=unit ARGS="-k session".
 ARGS ?=
 LANES ?= unit daemons clients security
+# make test XAPID_NO_FAST_PATH=1 runs them with every call taking the long way.
+# Fuzz targets, and how long each runs: make fuzz SECONDS=3600 TARGETS=whole_path.
+TARGETS ?= whole_path http_parser fast_and_plain
+SECONDS ?= 60
 
-.PHONY: run test lint format types bench coverage certs docs clean
+.PHONY: run test lint format types bench fuzz coverage certs docs clean
 
 run: $(VENV)/.installed
 	$(BIN)/xapid serve --state state $(ARGS)
@@ -34,6 +38,9 @@ types: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python tests/bench $(ARGS)
 
+fuzz: $(VENV)/.installed-dev
+	for target in $(TARGETS); do $(BIN)/python tests/fuzz/run.py $$target --seconds $(SECONDS) $(ARGS) || exit 1; done
+
 coverage: $(VENV)/.installed
 	$(BIN)/xapid coverage --write docs/coverage.md
 	$(BIN)/xapid coverage
@@ -44,7 +51,7 @@ certs: $(VENV)/.installed
 docs: coverage
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	rm -rf $(VENV) build dist *.egg-info .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 	rm -rf tests/clients/node_modules
 	find xapid plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
 

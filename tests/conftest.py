@@ -10,7 +10,7 @@ import pytest
 from xapid.testing.logged import LoggedFailures
 
 _HERE = Path(__file__).parent
-_FOLDERS = {"clients": "client", "security": "security", "packaging": "daemon", "bench": "bench"}
+_FOLDERS = {"clients": "client", "security": "security", "fuzz": "security", "packaging": "daemon", "bench": "bench"}
 """Folder → the marker of every test in it."""
 _PROCESSES = {"xapid_daemon", "xapid_daemons", "xapid_pool"}
 """Fixtures that start processes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -17,6 +18,7 @@ from xapid.datamodel.types import Int, Map, Ref, Set, String, Void
 from xapid.http.credentials import Credentials
 from xapid.http.protocol import HttpProtocol
 from xapid.http.server import HttpServer
+from xapid.testing.processes import NO_FAST_PATH
 from xapid.wire.call import Answer, Call, Codec, Malformed, Origin
 
 SESSION = "OpaqueRef:5e551014-0000-4000-8000-000000000001"
@@ -204,6 +206,7 @@ class Site:
 
     def serve(self, **options: Any) -> HttpServer:
         dispatcher, authenticator = self._parts
+        options = {"fast": NO_FAST_PATH not in os.environ} | options
         self.server = HttpServer(dispatcher, "OpaqueRef:host", authenticator, clock=self.clock, **options)
         return self.server
 

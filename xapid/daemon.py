@@ -32,6 +32,7 @@ from xapid.http.files import WebRoot
 from xapid.http.rrd_actions import RrdActions
 from xapid.http.server import HttpServer, Limits
 from xapid.http.tls import PinnedClient, TlsPolicy
+from xapid.http.vdi_actions import VdiActions
 from xapid.http.vm_actions import VmActions
 from xapid.http.work import Works
 from xapid.ids import Ids
@@ -147,6 +148,7 @@ class Daemon:
             https_port=self.port,
             agents=self.pool.services.pool.accept,
             limits=Limits(body_size=self.config.max_body),
+            fast=not self.config.no_fast_path,
         )
         self._servers.append(server)
         return server
@@ -164,6 +166,7 @@ class Daemon:
             "get_root": WebRoot(self.config.web_root).serve,
             **blobs.actions,
             **VmActions(works).actions,
+            **VdiActions(works).actions,
             **statistics.actions,
         }
 

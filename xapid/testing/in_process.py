@@ -7,6 +7,7 @@ done. What needs another process (plugins) or HTTP (consoles, imports) needs a d
 
 from __future__ import annotations
 
+import os
 import xmlrpc.client
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from xapid.dispatch.faults import Fault
 from xapid.http.blobs import BlobStore
 from xapid.ids import Ids
 from xapid.testing.conformity import check
-from xapid.testing.processes import PASSWORD
+from xapid.testing.processes import NO_FAST_PATH, PASSWORD
 from xapid.testing.virtual_time import Stuck, VirtualClock
 from xapid.wire import xmlrpc as notation
 from xapid.wire.call import Answer, Codec, Origin
@@ -43,7 +44,7 @@ def config(**settings: Any) -> Config:
     Work takes its time, since that time costs nothing here.
     """
     chosen: dict[str, Any] = {"seed": SEED, "root_password": PASSWORD, "duration_profile": "realistic"}
-    chosen |= settings | {"ephemeral": True}
+    chosen |= {"no_fast_path": NO_FAST_PATH in os.environ} | settings | {"ephemeral": True}
     return Config(**chosen)
 
 

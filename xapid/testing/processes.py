@@ -25,9 +25,11 @@ from urllib.parse import urlsplit
 
 import XenAPI
 
-from xapid.config import PREFIX
+from xapid.config import PREFIX, variable
 
 PASSWORD: Final = "correct horse"
+NO_FAST_PATH: Final = variable("no_fast_path")
+"""The one setting that servers under test take from the environment of the tests, so that a whole suite runs with it."""
 START_LIMIT: Final = 60.0
 STOP_LIMIT: Final = 20.0
 
@@ -52,7 +54,7 @@ class Daemon:
     ) -> None:
         self.flags = flags
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process, closed in stop()
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX) or key == NO_FAST_PATH}
         if password is not None:
             clean[f"{PREFIX}ROOT_PASSWORD"] = password
         self.process = subprocess.Popen(
