@@ -49,7 +49,8 @@ class Matches:
         return next((vdi.ref for vdi in media if vdi.location == location or (name and vdi.name_label == name)), NULL_REF)
 
     def existing(self, disk: Object) -> str:
-        """The disk here that one of the archive is: what the caller says, or that at the same place, or of the same contents.
+        """The disk here that one of the archive is: what the caller says; or that at the same place; or, where nobody has heard
+        of the SR, one of the same contents.
 
         Errors: HANDLE_INVALID for what the caller says; VDI_LOCATION_MISSING, VDI_CONTENT_ID_MISSING.
         """
@@ -62,13 +63,12 @@ class Matches:
         if found is not None:
             return found.ref
         content = disk.fields.get("other_config", {}).get("content_id", "")
-        if content:
-            for vdi in db.table("VDI"):
-                if vdi.other_config.get("content_id") == content:
-                    return vdi.ref
-        if sr == NULL_REF and content:
-            raise XenAPIError.relayed("VDI_CONTENT_ID_MISSING")
-        raise XenAPIError("VDI_LOCATION_MISSING", sr, location)
+        if sr != NULL_REF or not content:
+            raise XenAPIError("VDI_LOCATION_MISSING", sr, location)
+        for vdi in db.table("VDI"):
+            if vdi.other_config.get("content_id") == content:
+                return vdi.ref
+        raise XenAPIError.relayed("VDI_CONTENT_ID_MISSING")
 
     def network(self, vif: Object) -> tuple[str, Object | None]:
         """The network here for a VIF of the archive: what the caller says, or that of the same name, or of the same bridge.

@@ -32,7 +32,7 @@ _NOT_HERE: Final[dict[str, Any]] = {
     "scheduled_to_be_resident_on": NULL_REF, "domid": -1, "blobs": EMPTY_MAP, "appliance": NULL_REF, "groups": (),
     "protection_policy": NULL_REF, "snapshot_schedule": NULL_REF, "ha_always_run": False, "is_default_template": False,
     "is_control_domain": False, "requires_reboot": False, "pending_guidances": (), "pending_guidances_recommended": (),
-    "pending_guidances_full": (), "attached_PCIs": (),
+    "pending_guidances_full": (),
 }  # fmt: skip
 """What an imported VM does not take over."""
 _DEVICE: Final = re.compile("[0-9]{1,3}")

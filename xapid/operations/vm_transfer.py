@@ -37,10 +37,11 @@ def packing(method: Method) -> Compressor:
 
 
 async def export(context: Context, vm: Row, packer: Compressor, *, power_state: bool) -> AsyncIterator[bytes]:
-    """A VM with its disks, piece by piece. Errors: TASK_CANCELLED, what reading the disks fails with."""
+    """A VM with its disks, piece by piece, none of them empty. Errors: TASK_CANCELLED, what reading the disks fails with."""
     collection = Collection(context.db, [vm], Extent(power_state=power_state))
     total, done = sum(disk.virtual_size for disk in collection.disks.values()) or 1, 0
-    yield packer.compress(b"".join(archive.member(DOCUMENT, collection.document(context.now()))))
+    if packed := packer.compress(b"".join(archive.member(DOCUMENT, collection.document(context.now())))):
+        yield packed
     for name, disk in collection.disks.items():
         async with disk_contents.reading(context.db, context.services.agents, disk) as reader:
             async for reached, members in archive.chunks(_source(name, reader)):
