@@ -29,7 +29,7 @@ with atheris.instrument_imports(include=["xapid"]):
 
 LARGEST = 16 * 1024
 MEMORY_MB = 1024
-TOO_SLOW_S = 10
+TOO_SLOW_S = 30
 TARGETS = {"whole_path": WholePath, "http_parser": HttpParser, "fast_and_plain": FastAndPlain}
 
 
