@@ -53,9 +53,9 @@ def database(journal: Journal | None = None, seed: int = 1) -> Database:
 def kept(db: Database) -> dict[str, Any]:
     """What of a database is to outlive the daemon, as one value to compare."""
     objects = {
-        row.ref: (row.kind, row._created, row._modified, table.stored_values(row))
+        row.ref: (row.kind, row._created, table.stored_values(row))
         for table in db.tables.values()
-        if table.lasts
+        if table.lasts and table.cls.name != "role"
         for row in table.rows()
     }
     return objects | {"meta": {key: value for key, value in db.meta.items() if key != "generation"}}
