@@ -1,0 +1,83 @@
+"""A pool in the test's own process, and short ways to bring its objects into every state that the tables speak of."""
+
+from __future__ import annotations
+
+import pytest
+import XenAPI
+
+from xapid.operations import allowed
+
+
+@pytest.fixture
+def api(xapid_session):
+    return xapid_session.xenapi
+
+
+@pytest.fixture
+def refused():
+    """What a call is refused with: code and parameters; nothing if it is not refused."""
+
+    def ask(call, *args):
+        try:
+            call(*args)
+        except XenAPI.Failure as failure:
+            return failure.details
+        return []
+
+    return ask
+
+
+@pytest.fixture
+def change(xapid_server):
+    """Changes an object behind the API's back, and what may be done with it."""
+
+    def update(ref, **fields):
+        db = xapid_server.pool.db
+        with db.transaction() as tx:
+            tx.update(ref, **fields)
+            allowed.refresh(tx, db, db.find(ref))
+
+    return update
+
+
+@pytest.fixture
+def make(xapid_server):
+    """Makes an object behind the API's back."""
+
+    def create(cls, **fields):
+        with xapid_server.pool.db.transaction() as tx:
+            return tx.create(cls, **fields)
+
+    return create
+
+
+@pytest.fixture
+def vm(api):
+    """A halted VM with a disk, an empty drive and an interface."""
+    vm = api.VM.get_by_name_label("vm-1-1")[0]
+    drives = {api.VBD.get_type(vbd) for vbd in api.VM.get_VBDs(vm)}
+    if "CD" not in drives:
+        api.VBD.create({
+            "VM": vm, "VDI": "OpaqueRef:NULL", "userdevice": "3", "bootable": False, "mode": "RO", "type": "CD",
+            "unpluggable": True, "empty": True, "other_config": {}, "qos_algorithm_type": "", "qos_algorithm_params": {},
+        })  # fmt: skip
+    return vm
+
+
+@pytest.fixture
+def brought(api, vm, xapid_clock):
+    """Brings the VM to a power state; ``agent=False``: with a guest that has no drivers."""
+
+    def bring(power, *, agent=True):
+        if not agent:
+            api.VM.add_to_other_config(vm, "simulator.agent", "absent")
+        if power != "Halted":
+            api.VM.start(vm, False, False)
+            xapid_clock.pass_time(3)
+        if power == "Suspended":
+            api.VM.suspend(vm)
+        if power == "Paused":
+            api.VM.pause(vm)
+        return vm
+
+    return bring
