@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xapid.database import Database, Row
+from xapid.database.table import Objects
 from xapid.datamodel.catalogue import catalogue
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
@@ -176,3 +177,25 @@ def test_indexes_agree_with_the_rows_whatever_happens(steps: list[tuple[str, int
         assert row in db.table("VM").by_name(row.name_label)
     assert sum(len(db.table("VM").by_name(str(number))) for number in range(10)) == 3
     assert all(db.table("VBD").by_uuid(row.uuid) is row for row in db.table("VBD"))
+
+
+def test_a_listing_of_all_objects_is_made_once_until_one_of_them_changes(db: Database) -> None:
+    with db.transaction() as tx:
+        first, second = tx.create("secret", value="a"), tx.create("secret", value="b")
+    table, made = db.table("secret"), []
+
+    def make(row: Row) -> bytes:
+        made.append(row.ref)
+        return row.value.encode()
+
+    everything = Objects(table)
+    assert everything.encoded("test", make) == everything.encoded("test", make) == [b"a", b"b"]
+    assert made == [first, second]
+    with db.transaction() as tx:
+        tx.update(second, value="c")
+    assert everything.encoded("test", make) == [b"a", b"c"]
+    assert made == [first, second, second]
+    with db.transaction() as tx:
+        tx.destroy(first)
+    assert everything.encoded("test", make) == [b"c"]
+    assert dict(everything) == {second: db.get("secret", second)}

@@ -93,6 +93,8 @@ def test_values_are_written_as_clients_need_them(type_: Type, value: object, wri
 class FakeRow:
     """A row as the encoders use it."""
 
+    ref = "OpaqueRef:of-the-row"
+
     def __init__(self, **fields: object) -> None:
         self.__dict__.update(fields)
         self.made: list[str] = []

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from xapid.database.row import Row
+
+if TYPE_CHECKING:
+    from xapid.database.table import Table
 
 DEFAULT_LIMIT: Final = 256 * 1024 * 1024
 OVERHEAD: Final = 150
@@ -19,6 +22,8 @@ class Encodings:
         self.limit = limit
         self.size = 0
         self._kept: dict[str, dict[str, tuple[Row, bytes]]] = {}
+        self._listings: dict[str, dict[str, list[bytes]]] = {}
+        """Of whole tables, by class and notation; they hold the same bytes once more, so nothing that was dropped."""
 
     def get(self, row: Row, key: str, make: Callable[[Row], bytes]) -> bytes:
         """``make(row)``, made once for ``key`` as long as this row stands for its object."""
@@ -33,12 +38,27 @@ class Encodings:
             self._keep(kept, row, made)
         return made
 
+    def of_all(self, table: Table, key: str, make: Callable[[Row], bytes]) -> list[bytes]:
+        """``make(row)`` for every row of a table in order, found at once when no object has changed."""
+        listings = self._listings.setdefault(table.cls.name, {})
+        found = listings.get(key)
+        if found is None:
+            # Those that do not all fit are not kept: by the end of the loop another dict has taken the place of this one.
+            found = listings[key] = [self.get(row, key, make) for row in table.rows()]
+        return found
+
+    def changed(self, cls: str) -> None:
+        """Something in a table did."""
+        if cls in self._listings:
+            del self._listings[cls]
+
     def _keep(self, kept: dict[str, tuple[Row, bytes]], row: Row, made: bytes) -> None:
         self._drop(kept, row.ref)
         kept[row.ref] = row, made
         self.size += len(made) + OVERHEAD
         while self.size > self.limit and kept:
             self._drop(kept, next(iter(kept)))
+            self._listings.clear()
 
     def forget(self, ref: str) -> None:
         """The object is gone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, KeysView, Mapping
+from collections.abc import Callable, Collection, Iterator, KeysView, Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -148,6 +148,7 @@ class Table:
             self._rows[ref] = row
             self.modified.pop(ref, None)
             self.modified[ref] = row._modified
+        self.encodings.changed(self.cls.name)
         self._index(ref, old, row)
         return old
 
@@ -200,6 +201,29 @@ class Table:
                         sets.setdefault(target, {})[ref] = None
 
 
+@attrs.frozen(eq=False)
+class Objects(Mapping[str, Row]):
+    """Every object of a table by its reference, as they are when they are looked at."""
+
+    _table: Table
+
+    def __getitem__(self, ref: str) -> Row:
+        row = self._table.find(ref)
+        if row is None:
+            raise KeyError(ref)
+        return row
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._table.refs()))
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def encoded(self, key: str, make: Callable[[Row], bytes]) -> list[bytes]:
+        """What ``make`` makes of each, made once until an object changes."""
+        return self._table.encodings.of_all(self._table, key, make)
+
+
 def targets(relation: Relation, row: Row | None) -> tuple[str, ...]:
     """The references that ``row`` holds in the field of ``relation``."""
     if row is None:
@@ -226,4 +250,4 @@ def relate(tables: dict[str, Table]) -> None:
                 near.relations.append(Relation(source.name, isinstance(source.type, Set), far, field.name, field.events))
 
 
-__all__ = ["STAMPS", "Deletion", "Relation", "Table", "relate", "targets"]
+__all__ = ["STAMPS", "Deletion", "Objects", "Relation", "Table", "relate", "targets"]

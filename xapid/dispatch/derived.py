@@ -11,6 +11,7 @@ from typing import Any
 
 from xapid.database import Database
 from xapid.database.filter import compile_filter
+from xapid.database.table import Objects
 from xapid.datamodel.catalogue import Entry
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.schema import Field
@@ -49,8 +50,8 @@ def _get_all(db: Database, cls: str) -> Derived:
 
 
 def _get_all_records(db: Database, cls: str) -> Derived:
-    table = db.table(cls)
-    return lambda: {row.ref: row for row in table.rows()}
+    objects = Objects(db.table(cls))
+    return lambda: objects
 
 
 def _get_all_where(db: Database, cls: str) -> Derived:

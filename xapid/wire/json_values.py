@@ -141,6 +141,7 @@ def _members(type_: Record) -> tuple[tuple[str, Prepare, bool], ...]:
 
 @cache
 def _row_maker(type_: Record) -> Callable[[Any], bytes]:
+    """Writes a row as a member of a listing: a comma, its reference, then its record."""
     members = _members(type_)
     names = tuple(name for name, _, _ in members)
     # Most fields go out as they are: only the others are touched.
@@ -151,16 +152,15 @@ def _row_maker(type_: Record) -> Callable[[Any], bytes]:
         record = dict(zip(names, read(row), strict=True))
         for name, convert in converted:
             record[name] = convert(record[name])
-        # The copy is exact in size; what orjson returns keeps several times as much memory.
-        return bytes(memoryview(dumps(record)))
+        return b",%s:%s" % (dumps(row.ref), dumps(record))
 
     return make
 
 
 def row_bytes(type_: Record, row: Any) -> bytes:
     """The record of a row, which keeps it until the object changes."""
-    encoded: bytes = row.encoded(_ROW_KEY, _row_maker(type_))
-    return encoded
+    member: bytes = row.encoded(_ROW_KEY, _row_maker(type_))
+    return member[len(dumps(row.ref)) + 2 :]
 
 
 def record_bytes(type_: Record, value: Any) -> bytes:
@@ -180,14 +180,14 @@ def pieces(type_: Type, value: Any) -> list[bytes]:
 
 
 def _listing(type_: Record, value: Mapping[str, Any]) -> list[bytes]:
-    result: list[bytes] = []
-    before = b"{"
-    for ref, record in value.items():
-        result.append(b"%s%s:" % (before, dumps(ref)))
-        result.append(record_bytes(type_, record))
-        before = b","
-    result.append(b"}")
-    return result
+    if not isinstance(value, dict):
+        members: list[bytes] = value.encoded(_ROW_KEY, _row_maker(type_))  # type: ignore[attr-defined]  # a whole table
+    else:
+        members = []
+        for ref, record in value.items():
+            members.append(b",%s:" % dumps(ref))
+            members.append(record_bytes(type_, record))
+    return [b"{", members[0][1:], *members[1:], b"}"]
 
 
 def prepare_event(event: EventLike) -> dict[str, Any]:

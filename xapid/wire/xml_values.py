@@ -23,6 +23,8 @@ from xapid.wire.text import date_text
 Encode = Callable[[Any], str]
 
 _ROW_KEY: Final = "xml"
+KEPT: Final = 256
+"""How many values of each field are kept in encoded form."""
 _UNSAFE = re.compile('[&<>"\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]')
 _REPLACEMENTS: Final = {
     **dict.fromkeys(set(range(0x20)) - set(b"\t\n\r")),
@@ -34,7 +36,9 @@ _REPLACEMENTS: Final = {
 }
 _EMPTY_VALUE: Final = "<value></value>"
 _EMPTY_ARRAY: Final = "<value><array><data></data></array></value>"
-_EMPTY_STRUCT: Final = "<value><struct></struct></value>"
+_MEMBER: Final = "<member><name>"
+_NAMED: Final = "</name>"
+_MEMBER_END: Final = "</member>"
 _TRUE: Final = "<value><boolean>1</boolean></value>"
 _FALSE: Final = "<value><boolean>0</boolean></value>"
 
@@ -87,8 +91,8 @@ def encoder(type_: Type) -> Encode:
             return encode_text
         case Set(of=of):
             return _set(of)
-        case Map(key=key, value=value):
-            return _map(key, value)
+        case Map():
+            return _map(type_)
         case Option(of=of):
             return encoder(of)
         case Record():
@@ -107,35 +111,49 @@ def _set(of: Type) -> Encode:
     return encode_set
 
 
-def _map(key: Type, of: Type) -> Encode:
-    encode = encoder(of)
-    name = date_text if key is DateTime else str
+def _map(type_: Map) -> Encode:
+    write = _pair(type_)
 
     def encode_map(value: Mapping[Any, Any]) -> str:
-        if not value:
-            return _EMPTY_STRUCT
-        members = [f"<member><name>{escape(name(k))}</name>{encode(v)}</member>" for k, v in value.items()]
-        return f"<value><struct>{''.join(members)}</struct></value>"
+        return f"<value><struct>{''.join(map(write, value.items()))}</struct></value>"
 
     return encode_map
+
+
+def _pair(type_: Map) -> Encode:
+    """Writes one key of a map with its value."""
+    encode = encoder(type_.value)
+    name = date_text if type_.key is DateTime else str
+    return lambda pair: f"<member><name>{escape(name(pair[0]))}</name>{encode(pair[1])}</member>"
+
+
+class _Kept(dict[Any, str]):
+    """What ``encode`` makes of the first values that it meets: most objects have most values in common."""
+
+    def __init__(self, encode: Encode) -> None:
+        super().__init__()
+        self._encode = encode
+
+    def __missing__(self, value: Any) -> str:
+        text = self._encode(value)
+        if len(self) < KEPT:
+            self[value] = text
+        return text
 
 
 def _member(field: Field) -> Encode:
     """Writes a field with its name; an absent option leaves no member."""
     head, encode = f"<member><name>{field.name}</name>", encoder(field.type)
-    if field.type in (String, Int) or isinstance(field.type, Ref | Enum):
-        opening, closing, search = f"{head}<value>", "</value></member>", _UNSAFE.search
-        if field.type is Int:
-            return lambda value: f"{opening}{value}{closing}"
-        return lambda value: f"{opening}{value.translate(_REPLACEMENTS) if search(value) else value}{closing}"
-    if isinstance(field.type, Option):
+    type_ = field.type
+    if type_ in (String, Int, Bool) or isinstance(type_, Ref | Enum):
+        return _Kept(lambda value: f"{head}{encode(value)}</member>").__getitem__
+    if isinstance(type_, Set) and (type_.of in (String, Int) or isinstance(type_.of, Ref | Enum)):
+        return _Kept(lambda value: f"{head}{encode(value)}</member>").__getitem__
+    if isinstance(type_, Map) and {type_.key, type_.value} <= {String, Int}:
+        write = _Kept(_pair(type_)).__getitem__
+        return lambda value: f"{head}<value><struct>{''.join(map(write, value.items()))}</struct></value></member>"
+    if isinstance(type_, Option):
         return lambda value: "" if value is None else f"{head}{encode(value)}</member>"
-    if field.type is Bool:
-        true, false = f"{head}{_TRUE}</member>", f"{head}{_FALSE}</member>"
-        return lambda value: true if value else false
-    if isinstance(field.type, Set | Map):
-        empty = f"{head}{encode(field.type.empty)}</member>"
-        return lambda value: f"{head}{encode(value)}</member>" if value else empty
     return lambda value: f"{head}{encode(value)}</member>"
 
 
@@ -167,21 +185,23 @@ def _is_option(type_: Record, name: str) -> bool:
 
 @cache
 def _row_maker(type_: Record) -> Callable[[Any], bytes]:
+    """Writes a row as a member of a listing: its reference, then its record."""
     members = _members(type_)
     names, encoders = tuple(name for name, _ in members), tuple(encode for _, encode in members)
     read = attrgetter(*names)
 
     def make(row: Any) -> bytes:
         parts = [encode(value) for encode, value in zip(encoders, read(row), strict=True)]
-        return f"<value><struct>{''.join(parts)}</struct></value>".encode()
+        name = escape(row.ref)
+        return f"{_MEMBER}{name}{_NAMED}<value><struct>{''.join(parts)}</struct></value>{_MEMBER_END}".encode()
 
     return make
 
 
 def row_bytes(type_: Record, row: Any) -> bytes:
     """The record of a row, which keeps it until the object changes."""
-    encoded: bytes = row.encoded(_ROW_KEY, _row_maker(type_))
-    return encoded
+    member: bytes = row.encoded(_ROW_KEY, _row_maker(type_))
+    return member[member.index(_NAMED.encode()) + len(_NAMED) : -len(_MEMBER_END)]
 
 
 def record_bytes(type_: Record, value: Any) -> bytes:
@@ -196,19 +216,19 @@ def pieces(type_: Type, value: Any) -> list[bytes]:
     if isinstance(type_, Record) and not isinstance(value, dict) and type_.of != "event":
         return [row_bytes(type_, value)]
     if isinstance(type_, Map) and isinstance(type_.value, Record) and value:
-        return _listing(type_.value, value)
+        return [b"<value><struct>", *_listing(type_.value, value), b"</struct></value>"]
     return [encoder(type_)(value).encode()]
 
 
 def _listing(type_: Record, value: Mapping[str, Any]) -> list[bytes]:
-    make = _row_maker(type_)
+    if not isinstance(value, dict):
+        members: list[bytes] = value.encoded(_ROW_KEY, _row_maker(type_))  # type: ignore[attr-defined]  # a whole table
+        return members
     result: list[bytes] = []
-    opening = "<value><struct><member><name>"
     for ref, record in value.items():
-        result.append(f"{opening}{escape(ref)}</name>".encode())
-        result.append(encoder(type_)(record).encode() if isinstance(record, dict) else record.encoded(_ROW_KEY, make))
-        opening = "</member><member><name>"
-    result.append(b"</member></struct></value>")
+        result.append(f"{_MEMBER}{escape(ref)}{_NAMED}".encode())
+        result.append(record_bytes(type_, record))
+        result.append(_MEMBER_END.encode())
     return result
 
 
