@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from xapid.agent.interface import IAgentObserver
+from xapid.agent.simulator.disks import BlockStore
 from xapid.agent.simulator.durations import PROFILES
 from xapid.agent.simulator.host import SimulatedHost
 from xapid.agent.simulator.machine import Machine, Surroundings
@@ -136,7 +137,8 @@ async def assemble(
 ) -> Pool:
     """Load the pool that the journal kept, or make the one that ``config`` asks for, and give its hosts agents.
 
-    ``site`` is where the hosts will answer; hosts that were kept move there. ``run`` is where passwords are hashed.
+    ``site`` is where the hosts will answer; hosts that were kept move there. ``run`` is where passwords are hashed, and the
+    contents of disks put on stable storage.
     """
     api = catalogue()
     db = Database(api, ids, journal)
@@ -176,7 +178,7 @@ async def assemble(
         blobs=blobs,
         audit=audit,
     )
-    surroundings = Surroundings()
+    surroundings = Surroundings(blocks=BlockStore(None if state is None else state / "disks", run))
     federation = Federation(db, clock, role, agents, secrets, passwords, Reports(db, clock, services), lambda: site.port)
     federation.left = lambda: sessions.destroy_where(lambda session: True)
     services.pool = federation

@@ -20,14 +20,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
 from xapid.agent.interface import IStorage
+from xapid.agent.values import VdiSpec
 from xapid.database import Database, Row
 from xapid.operations.cabling import the_pool
-from xapid.operations.disks import host_with, settle, storage_errors
+from xapid.operations.context import Context
+from xapid.operations.disks import host_with, record, settle, storage_errors
 from xapid.operations.services import Agents
 
 PIECE: Final = 1 << 20
@@ -81,25 +83,28 @@ class Writer:
     """``virtual_size``: writing beyond it is refused."""
     _db: Database
     _sr: Row
-    _disk: Row
+    _disk: Row | None
     _storage: IStorage
     _upload: str
+    _fields: dict[str, Any] = attrs.field(factory=dict)
 
     async def write(self, offset: int, data: bytes) -> None:
         """Put bytes on the disk, anywhere and of any length. What is not written stays as it was."""
         with storage_errors(self._sr, self._disk):
             await self._storage.vdi_write(self._upload, offset, data)
 
-    async def clear(self, offset: int, length: int) -> None:
-        """Make a range zeroes."""
-        for at in range(offset, offset + length, PIECE):
-            await self.write(at, bytes(min(PIECE, offset + length - at)))
+    async def commit(self) -> str:
+        """What was written is on the disk from now on, and on stable storage; the database says what it takes.
 
-    async def commit(self) -> None:
-        """What was written is on the disk from now on, and on stable storage; the database says what it takes."""
+        Returns the reference of the disk, which one that was just made has only now.
+        """
         with storage_errors(self._sr, self._disk):
             state = await self._storage.vdi_commit(self._upload)
-            await settle(self._db, self._storage, self._sr, self._disk, state)
+            if self._disk is not None:
+                await settle(self._db, self._storage, self._sr, self._disk, state)
+                return self._disk.ref
+        with self._db.transaction() as tx:
+            return record(tx, self._db, state, **self._fields)
 
 
 @asynccontextmanager
@@ -129,6 +134,37 @@ async def writing(db: Database, agents: Agents, disk: Row) -> AsyncIterator[Writ
         yield Writer(disk.virtual_size, db, sr, disk, storage, upload)
     finally:
         await storage.vdi_abandon(upload)
+
+
+@asynccontextmanager
+async def making(context: Context, sr: Row, size: int, **fields: Any) -> AsyncIterator[Writer]:
+    """Make a disk of at least ``size`` bytes by writing to it. It gets a record, with ``fields``, when it is committed; leaving
+    without that takes it away again, and so does the next start if the process ends.
+    """
+    db, uuid = context.db, context.ids.uuid()
+    storage = context.services.agents.get(host_with(db, the_pool(db).master, sr)).storage
+    spec = VdiSpec(
+        vdi=uuid,
+        name=fields["name_label"],
+        description="",
+        type=fields["type"],
+        virtual_size=size,
+        read_only=False,
+        sm_config={},
+    )
+    with storage_errors(sr):
+        state = await storage.vdi_create(sr.uuid, spec)
+    upload, done = "", False
+    try:
+        with storage_errors(sr):
+            upload = await storage.vdi_begin(sr.uuid, uuid)
+        yield Writer(state["virtual_size"], db, sr, None, storage, upload, {"SR": sr.ref, **fields})
+        done = db.table("VDI").find_uuid(uuid) is not None
+    finally:
+        if not done:
+            if upload:
+                await storage.vdi_abandon(upload)
+            await storage.vdi_destroy(sr.uuid, uuid)
 
 
 def _storage(db: Database, agents: Agents, disk: Row) -> tuple[Row, IStorage]:
