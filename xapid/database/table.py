@@ -84,6 +84,10 @@ class Table:
         """Every object, in order of creation: a snapshot that later changes leave alone."""
         return list(self._rows.values())
 
+    def first(self) -> Row | None:
+        """The object that was made first, if any; of a class with one object, that one."""
+        return next(iter(self._rows.values()), None)
+
     def find(self, ref: str) -> Row | None:
         """The object, or None."""
         return self._rows.get(ref)

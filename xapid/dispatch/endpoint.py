@@ -39,10 +39,22 @@ class Endpoint:
     required: int
     result: Type
     is_async: bool = False
+    name: str = attrs.field(init=False)
+    takes_session: bool = attrs.field(init=False)
+    is_internal: bool = attrs.field(init=False)
+    """Whether only hosts of the pool may call it."""
 
-    @property
-    def name(self) -> str:
+    @name.default
+    def _name(self) -> str:
         return self.entry.name
+
+    @takes_session.default
+    def _takes_session(self) -> bool:
+        return self.entry.message.session
+
+    @is_internal.default
+    def _is_internal(self) -> bool:
+        return self.entry.message.pool_internal
 
     def arguments(self, spelled: str, params: list[Loose]) -> list[Any]:
         """Typed arguments from what came after the session; ``spelled`` is the name that the client used.

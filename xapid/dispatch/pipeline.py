@@ -76,12 +76,14 @@ class Dispatcher:
     def dispatch(self, call: Call, codec: Codec, origin: Origin) -> Answer | Awaitable[Answer]:
         """The answer to ``call``: at once for what only reads, else when it is done and durable. Errors are answers."""
         try:
-            self._services.role.admit(call.name)
-            if call.name.startswith("system."):
+            spelled, in_background = call.name, False
+            self._services.role.admit(spelled)
+            endpoint = self._by_name.get(spelled)
+            if endpoint is None:
                 answer = self._system(call, codec)
                 if answer is not None:
                     return answer
-            endpoint, spelled, in_background = self._resolve(call, origin)
+                endpoint, spelled, in_background = self._resolve(call, origin)
             session, args = self._prepare(endpoint, spelled, call.params, origin)
             if self.faults:
                 self.faults.strike(endpoint.name)
@@ -122,12 +124,12 @@ class Dispatcher:
         return None
 
     def _resolve(self, call: Call, origin: Origin) -> tuple[Endpoint, str, bool]:
-        """The endpoint, its name as the client spells it, and whether it is to run in the background."""
+        """The endpoint of a name that is none by itself, that name, and whether the call is to run in the background."""
         for prefix in (ASYNC, INTERNAL_ASYNC):
             if call.name.startswith(prefix):
                 name = call.name.removeprefix(prefix)
                 return self._by_name.get(name) or self._unknown(name, call.params, origin), name, True
-        return self._by_name.get(call.name) or self._unknown(call.name, call.params, origin), call.name, False
+        return self._unknown(call.name, call.params, origin), call.name, False
 
     def _unknown(self, name: str, params: list[Loose], origin: Origin) -> Endpoint:
         if params and not name.startswith("unknown-message-"):
@@ -136,13 +138,13 @@ class Dispatcher:
 
     def _prepare(self, endpoint: Endpoint, spelled: str, params: list[Loose], origin: Origin) -> tuple[Session, list[Any]]:
         services = self._services
-        if not endpoint.entry.message.session:
+        if not endpoint.takes_session:
             args = endpoint.arguments(spelled, params)
             services.role.admit_login(endpoint.name, origin.host)
             return (services.sessions.local_superuser if origin.is_unix else services.sessions.anonymous), args
         args = endpoint.arguments(spelled, params[1:]) if params else endpoint.arguments_missing_session(spelled)
         session = self._session(params[0], origin)
-        if endpoint.entry.message.pool_internal:
+        if endpoint.is_internal:
             Places(self._db, services, endpoint.entry, args).assert_known()
             services.sessions.refuse_outsiders(session, endpoint.entry)
         if endpoint.kind == "removed":

@@ -34,6 +34,7 @@ class Role:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._pools = db.table("pool")
         self.emergency: XenAPIError | None = None
         """What answers all calls but a few, while the daemon cannot do its work."""
         self.leader: str | None = None
@@ -42,9 +43,8 @@ class Role:
     @property
     def coordinator(self) -> str:
         """Reference of the coordinator's host object."""
-        for pool in self._db.table("pool").rows():
-            return str(pool.master)
-        return NULL_REF
+        pool = self._pools.first()
+        return NULL_REF if pool is None else str(pool.master)
 
     @property
     def coordinator_address(self) -> str:

@@ -170,6 +170,8 @@ def record_bytes(type_: Record, value: Any) -> bytes:
 
 def pieces(type_: Type, value: Any) -> list[bytes]:
     """A value in as many pieces as its size asks for: listings of records are never joined."""
+    if type(value) is str:  # by far the most; of whichever type, it is text
+        return [dumps(value)]
     if type(value) is EventBatch:
         return _batch(value)
     if isinstance(type_, Record) and not isinstance(value, dict) and type_.of != "event":

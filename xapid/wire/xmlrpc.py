@@ -18,7 +18,7 @@ from lxml import etree
 from xapid.datamodel.types import Type
 from xapid.wire.call import Answer, Call, Codec, DateText, Loose, Malformed
 from xapid.wire.marshal import integer, number
-from xapid.wire.xml_values import encode_text, encoder, pieces
+from xapid.wire.xml_values import encode_text, encoder, escape, pieces
 
 MAX_DEPTH: Final = 64
 """How deep values may nest; the API needs four."""
@@ -27,38 +27,40 @@ _SUCCESS: Final = (
     b'<?xml version="1.0"?><methodResponse><params><param><value><struct><member><name>Status</name><value>Success</value>'
     b"</member><member><name>Value</name>"
 )
+_TEXT_SUCCESS: Final = f"{_SUCCESS.decode()}<value>"
 _FAILURE: Final = (
     '<?xml version="1.0"?><methodResponse><params><param><value><struct><member><name>Status</name><value>Failure</value>'
     "</member><member><name>ErrorDescription</name><value><array><data>"
 )
 _END: Final = b"</member></struct></value></param></params></methodResponse>"
+_TEXT_END: Final = f"</value>{_END.decode()}"
 _FAILURE_END: Final = f"</data></array></value>{_END.decode()}"
 _BARE: Final = b'<?xml version="1.0"?><methodResponse><params><param>'
 _BARE_END: Final = b"</param></params></methodResponse>"
 
 # A call of plain text only, in UTF-8: no references but the five named ones, no character that XML or lxml would change.
-_PLAIN: Final = rb"[^<>&\r\x00-\x08\x0b\x0c\x0e-\x1f]*+"
-_TEXT: Final = _PLAIN + rb"(?:&(?:lt|gt|amp|quot|apos);" + _PLAIN + rb")*+"
-_BLANK: Final = rb"[ \t\r\n]*+"
-_VALUE = re.compile(rb"<value>(?:<string>(" + _TEXT + rb")</string>|(" + _TEXT + rb"))</value>")
+_PLAIN: Final = r"[^<>&\r\x00-\x08\x0b\x0c\x0e-\x1f]*+"
+_TEXT: Final = _PLAIN + r"(?:&(?:lt|gt|amp|quot|apos);" + _PLAIN + r")*+"
+_BLANK: Final = r"[ \t\r\n]*+"
+_VALUE = re.compile("<value>(?:<string>)?([^<]*)")
 _PARAM: Final = (
-    rb"<param>" + _BLANK + rb"<value>(?:<string>" + _TEXT + rb"</string>|" + _TEXT + rb")</value>" + _BLANK + rb"</param>"
+    r"<param>" + _BLANK + r"<value>(?:<string>" + _TEXT + r"</string>|" + _TEXT + r")</value>" + _BLANK + r"</param>"
 )
 _PLAIN_CALL = re.compile(
-    rb"""(?:<\?xml version=["']1\.0["'](?: encoding=["'](?i:utf-8)["'])? ?\?>)?"""
+    r"""(?:<\?xml version=["']1\.0["'](?: encoding=["'](?i:utf-8)["'])? ?\?>)?"""
     + _BLANK
-    + rb"<methodCall>"
+    + r"<methodCall>"
     + _BLANK
-    + rb"<methodName>([A-Za-z0-9_.:\-]*)</methodName>"
+    + r"<methodName>([A-Za-z0-9_.:\-]*)</methodName>"
     + _BLANK
-    + rb"<params>"
+    + r"<params>"
     + _BLANK
-    + rb"((?:"
+    + r"((?:"
     + _PARAM
     + _BLANK
-    + rb")*+)</params>"
+    + r")*+)</params>"
     + _BLANK
-    + rb"</methodCall>"
+    + r"</methodCall>"
     + _BLANK
 )
 _NOT_FOR_XML = re.compile("[\ufffe\uffff]")
@@ -83,6 +85,8 @@ class _XmlRpc:
     content_type = b"text/xml"
 
     def success(self, type_: Type, value: Any) -> Answer:
+        if type(value) is str:  # by far the most; of whichever type, it is text
+            return [f"{_TEXT_SUCCESS}{escape(value)}{_TEXT_END}".encode()]
         found = pieces(type_, value)
         if len(found) == 1:
             return [b"".join((_SUCCESS, found[0], _END))]
@@ -111,17 +115,18 @@ def decode_slowly(body: bytes) -> tuple[Call, Codec]:
 
 def decode_plain(body: bytes) -> Call | None:
     """The call in ``body`` if all its parameters are plain text, else None: same as :func:`decode_any`, but faster."""
-    match = _PLAIN_CALL.fullmatch(body)
-    if match is None:
-        return None
     try:
-        name = match[1].decode()
-        params = [(string or bare).decode() for string, bare in _VALUE.findall(match[2])]
+        text = body.decode()
     except UnicodeDecodeError:
         return None
-    if b"&" in match[2]:
-        params = [_unescape(text) for text in params]
-    if not body.isascii() and any(map(_NOT_FOR_XML.search, params)):
+    match = _PLAIN_CALL.fullmatch(text)
+    if match is None:
+        return None
+    name, given = match.groups()
+    params = _VALUE.findall(given)
+    if "&" in given:
+        params = [_unescape(param) for param in params]
+    if not text.isascii() and any(map(_NOT_FOR_XML.search, params)):
         return None
     return Call(name, params)
 
