@@ -55,8 +55,9 @@ def make(xapid_server):
 def vm(api):
     """A halted VM with a disk, an empty drive and an interface."""
     vm = api.VM.get_by_name_label("vm-1-1")[0]
-    drives = {api.VBD.get_type(vbd) for vbd in api.VM.get_VBDs(vm)}
-    if "CD" not in drives:
+    for vbd in api.VM.get_VBDs(vm):
+        api.VBD.set_unpluggable(vbd, True)
+    if "CD" not in map(api.VBD.get_type, api.VM.get_VBDs(vm)):
         api.VBD.create({
             "VM": vm, "VDI": "OpaqueRef:NULL", "userdevice": "3", "bootable": False, "mode": "RO", "type": "CD",
             "unpluggable": True, "empty": True, "other_config": {}, "qos_algorithm_type": "", "qos_algorithm_params": {},
@@ -68,7 +69,8 @@ def vm(api):
 def brought(api, vm, xapid_clock):
     """Brings the VM to a power state; ``agent=False``: with a guest that has no drivers."""
 
-    def bring(power, *, agent=True):
+    def bring(power, *, agent=True, domain_type="hvm"):
+        api.VM.set_domain_type(vm, domain_type)
         if not agent:
             api.VM.add_to_other_config(vm, "simulator.agent", "absent")
         if power != "Halted":
