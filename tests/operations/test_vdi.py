@@ -90,7 +90,7 @@ def test_a_disk_that_clients_may_not_use_is_not_destroyed(world):
 def test_forgetting_a_disk_leaves_its_data(world, create):
     ref = create()
     uuid = world.row(ref).uuid
-    vdi.forget(world.context, ref)
+    world.run(vdi.forget(world.context, ref))
     assert world.row(ref) is None
     assert uuid in [state["vdi"] for state in world.run(world.storage.sr_scan(world.row(world.sr).uuid))]
 

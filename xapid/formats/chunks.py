@@ -35,7 +35,7 @@ class _Chunks(Archive):
 
 
 async def read_chunks(stream: ByteStream, sink: Sink) -> None:
-    """Chunks go to the disk; those left out are zeroes. Raises BadImage, XenAPIError IMPORT_ERROR and its kin."""
+    """Chunks go to the disk; those left out are zeroes. Raises BadImage, Truncated."""
     reading, at = _Chunks(stream), 0
     if not await stream.peek(1):
         raise Truncated
@@ -48,7 +48,9 @@ async def read_chunks(stream: ByteStream, sink: Sink) -> None:
             at = chunk.offset + len(chunk.data)
     except XenAPIError as error:
         # The archive of a smaller disk ends before this one is full.
-        if error.code != "IMPORT_ERROR_PREMATURE_EOF" or not reading.is_over:
-            raise
+        if error.code != "IMPORT_ERROR_PREMATURE_EOF":
+            raise BadImage(" ".join(error.description)) from error
+        if not reading.is_over:
+            raise Truncated from error
     if not at:
         raise BadImage("the archive holds no chunk of a disk")

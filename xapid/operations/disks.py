@@ -108,9 +108,14 @@ async def settle(db: Database, storage: IStorage, sr: Row, vdi: Row, state: VdiS
             tx.update(sr.ref, **{name: full[name] for name in ("physical_utilisation", "virtual_allocation")})
 
 
-def remove(tx: Transaction, db: Database, vdi: Row, *, vbds: bool) -> None:
+def shares(tx: Transaction, vdi: Row, state: VdiState) -> None:
+    """A disk shares its contents from now on: it takes less by itself, and its SR no less than before."""
+    tx.update(vdi.ref, physical_utilisation=state["physical_utilisation"])
+
+
+def remove(tx: Transaction, db: Database, vdi: Row, *, vbds: bool, freed: int = 0) -> None:
     """Take the record of a disk out of the database, with ``vbds`` those of the drives it is in too. Suspend images are no
-    longer those of their VMs.
+    longer those of their VMs. ``freed`` is what its SR has more room by.
     """
     vdi = db.get("VDI", vdi.ref)
     if vbds:
@@ -121,7 +126,7 @@ def remove(tx: Transaction, db: Database, vdi: Row, *, vbds: bool) -> None:
             if vm.suspend_VDI == vdi.ref:
                 tx.update(vm, suspend_VDI=NULL_REF)
     tx.destroy(vdi)
-    account(tx, db, vdi.SR, -vdi.virtual_size, -vdi.physical_utilisation)
+    account(tx, db, vdi.SR, -vdi.virtual_size, -freed)
 
 
 def remove_vbd(tx: Transaction, db: Database, vbd: Row) -> None:

@@ -191,3 +191,13 @@ def set_mode(context: Context, self: str, value: str) -> None:
     with db.transaction() as tx:
         tx.update(vbd, mode=value)
         allowed.refresh(tx, db, vbd)
+
+
+def pause(context: Context, self: str) -> str:
+    """The drives of simulated guests are never busy, so there is nothing to hold up; the token says which pause it was."""
+    context.db.get("VBD", self)
+    return context.ids.uuid()
+
+
+def unpause(context: Context, self: str, token: str) -> None:
+    context.db.get("VBD", self)

@@ -12,6 +12,9 @@ from xapid.datamodel.types import NULL_REF
 from xapid.operations import allowed, disks
 from xapid.operations.context import Context
 from xapid.operations.disks import named, storage_errors, storage_for
+from xapid.operations.vdi_metadata import generate_config, open_database, read_database_pool_uuid
+from xapid.operations.vdi_migrate import pool_migrate
+from xapid.operations.vdi_nbd import get_nbd_info
 from xapid.operations.vdi_records import (
     db_forget,
     db_introduce,
@@ -28,9 +31,11 @@ from xapid.operations.vdi_records import (
     set_snapshot_time,
     set_virtual_size,
 )
+from xapid.operations.vdi_tracking import data_destroy, disable_cbt, enable_cbt, list_changed_blocks
 
 __all__ = [
-    "db_forget", "db_introduce", "pool_introduce", "set_cbt_enabled",
+    "data_destroy", "db_forget", "db_introduce", "disable_cbt", "enable_cbt", "generate_config", "get_nbd_info",
+    "list_changed_blocks", "open_database", "pool_introduce", "pool_migrate", "read_database_pool_uuid", "set_cbt_enabled",
     "set_is_a_snapshot", "set_managed", "set_metadata_of_pool", "set_missing",
     "set_physical_utilisation", "set_read_only", "set_sharable", "set_snapshot_of", "set_snapshot_time", "set_virtual_size",
 ]  # fmt: skip
@@ -70,15 +75,20 @@ async def destroy(context: Context, self: str) -> None:
     disks.assert_managed(vdi)
     sr = _sr_of(db, vdi)
     with storage_errors(sr, vdi):
-        await storage_for(context, sr).vdi_destroy(sr.uuid, vdi.uuid)
+        freed = await storage_for(context, sr).vdi_destroy(sr.uuid, vdi.uuid)
     with db.transaction() as tx:
-        disks.remove(tx, db, vdi, vbds=True)
+        disks.remove(tx, db, vdi, vbds=True, freed=freed)
 
 
-def forget(context: Context, vdi: str) -> None:
+async def forget(context: Context, vdi: str) -> None:
     db = context.db
+    disk = db.get("VDI", vdi)
+    sr = _sr_of(db, disk)
+    if any(db.get("PBD", ref).currently_attached for ref in sr.PBDs):
+        with storage_errors(sr, disk):
+            await storage_for(context, sr).vdi_forget(sr.uuid, disk.uuid)
     with db.transaction() as tx:
-        disks.remove(tx, db, db.get("VDI", vdi), vbds=False)
+        disks.remove(tx, db, disk, vbds=False)
 
 
 async def snapshot(context: Context, vdi: str, driver_params: dict[str, str]) -> str:
@@ -88,7 +98,9 @@ async def snapshot(context: Context, vdi: str, driver_params: dict[str, str]) ->
     sr = _sr_of(db, disk)
     with storage_errors(sr, disk):
         spec = disks.spec_of(disk, context.ids.uuid(), read_only=False)
-        state = await storage_for(context, sr).vdi_snapshot(sr.uuid, disk.uuid, spec)
+        storage = storage_for(context, sr)
+        state = await storage.vdi_snapshot(sr.uuid, disk.uuid, spec)
+        source = await storage.vdi_stat(sr.uuid, disk.uuid)
     fields = {
         **disks.inherited(disk),
         "read_only": disk.read_only,
@@ -98,6 +110,7 @@ async def snapshot(context: Context, vdi: str, driver_params: dict[str, str]) ->
         "cbt_enabled": disk.cbt_enabled,
     }
     with db.transaction() as tx:
+        disks.shares(tx, disk, source)
         return disks.record(tx, db, state, **fields)
 
 
@@ -108,8 +121,11 @@ async def clone(context: Context, vdi: str, driver_params: dict[str, str]) -> st
     sr = _sr_of(db, disk)
     with storage_errors(sr, disk):
         spec = disks.spec_of(disk, context.ids.uuid(), read_only=False)
-        state = await storage_for(context, sr).vdi_clone(sr.uuid, disk.uuid, spec)
+        storage = storage_for(context, sr)
+        state = await storage.vdi_clone(sr.uuid, disk.uuid, spec)
+        source = await storage.vdi_stat(sr.uuid, disk.uuid)
     with db.transaction() as tx:
+        disks.shares(tx, disk, source)
         return disks.record(tx, db, state, **disks.inherited(disk))
 
 
@@ -170,6 +186,14 @@ async def update(context: Context, vdi: str) -> None:
     with db.transaction() as tx:
         disks.update(tx, db, disk, state)
         tx.update(vdi, name_label=state["name"], name_description=state["description"])
+
+
+async def checksum(context: Context, self: str) -> str:
+    db = context.db
+    disk = db.get("VDI", self)
+    sr = _sr_of(db, disk)
+    with storage_errors(sr, disk):
+        return await storage_for(context, sr).vdi_checksum(sr.uuid, disk.uuid)
 
 
 async def revert(context: Context, snapshot: str) -> None:
