@@ -147,7 +147,7 @@ def life_of_a_pool(xenapi: Any, wait: Callable[[str], None], done: Callable[[], 
     call("secret.create", {"value": "v", "other_config": {}})
     call("pool.set_name_label", xenapi.pool.get_all()[0], "renamed")
     call("session.change_password", PASSWORD, "another one")
-    with pytest.raises(Exception, match="VM_BAD_POWER_STATE|HANDLE_INVALID|BAD_POWER"):
+    with pytest.raises(Exception, match="HANDLE_INVALID"):
         call("VM.start", vm, False, False)
     done()
 
