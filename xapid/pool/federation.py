@@ -219,7 +219,6 @@ class Federation:
             agent = self._lead(ref, place)
             await take_up(self._db, agent, ref)
             self.liveness.heard(place.host, await self._beat_of(place))
-            await self._db.durable()
         except XenAPIError as refusal:
             return orjson.dumps({"error": refusal.description})
         return orjson.dumps({"value": ref, "password": self._passwords.hash})
@@ -277,7 +276,13 @@ class Federation:
         return RemoteObserver((self._peers.get(leader.host) or self._peer(leader)).send)
 
     async def _answer(self, host: str, path: str, body: bytes) -> bytes:
-        """Carry out what another host of the pool asks for."""
+        """The answer to what another host of the pool asks for, when what it changed is durable."""
+        answer = await self._carry_out(host, path, body)
+        if self._db.pending:
+            await self._db.durable()
+        return answer
+
+    async def _carry_out(self, host: str, path: str, body: bytes) -> bytes:
         leader = self.membership.leader
         if leader is not None and host == leader.host and path == RELEASE:
             self._reactor.callLater(0, lambda: defer.ensureDeferred(self._released()))
