@@ -27,6 +27,7 @@ from xapid.dispatch.http_credentials import HttpAuthenticator
 from xapid.http.blob_actions import BlobActions
 from xapid.http.blobs import BlobStore, DirectoryBlobStore
 from xapid.http.certificate import Certificate
+from xapid.http.console_actions import ConsoleActions
 from xapid.http.exchange import Serve
 from xapid.http.files import WebRoot
 from xapid.http.rrd_actions import RrdActions
@@ -162,12 +163,14 @@ class Daemon:
         blobs = BlobActions(self.pool.db, self.pool.services.blobs, authenticator, self._reactor)
         works = Works(self.pool.db, self.pool.services, self.pool.dispatcher, lambda: self.port)
         statistics = RrdActions(self.pool.db, self.pool.services, self._reactor)
+        consoles = ConsoleActions(self.pool.db, self.pool.services)
         return {
             "get_root": WebRoot(self.config.web_root).serve,
             **blobs.actions,
             **VmActions(works).actions,
             **VdiActions(works).actions,
             **statistics.actions,
+            **consoles.actions,
         }
 
     def _keep(self, port: IListeningPort | None) -> None:

@@ -11,6 +11,9 @@ only applies as it was told at the start of the VM.
 
 from __future__ import annotations
 
+from typing import Literal
+
+from twisted.internet.protocol import Protocol
 from zope.interface import Attribute, Interface
 
 from xapid.agent.values import (
@@ -327,6 +330,19 @@ class ICertificates(Interface):
 
     async def distrust(name: str, type: str) -> None:
         """Do not trust a certificate any longer."""
+
+
+class IConsoles(Interface):
+    """Screens and terminals of domains. Only for who is on the same machine: what these methods give does not cross to another.
+
+    An empty ``vm`` stands for the control domain.
+    """
+
+    def open(vm: str, protocol: Literal["rfb", "vt100"]) -> Protocol:
+        """What speaks to one client: VNC's protocol, or plain text with the sequences of a VT100. Raises no_such_domain."""
+
+    def picture(vm: str) -> bytes:
+        """The screen as it is now, as PNG. Raises no_such_domain."""
 
 
 class IHostAgent(Interface):

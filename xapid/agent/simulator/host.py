@@ -8,6 +8,7 @@ from zope.interface import implementer
 from xapid.agent.interface import (
     IAgentObserver,
     ICertificates,
+    IConsoles,
     IHostAgent,
     IHypervisor,
     IMetrics,
@@ -16,6 +17,7 @@ from xapid.agent.interface import (
     IPower,
     IStorage,
 )
+from xapid.agent.simulator.console import SimulatedConsoles
 from xapid.agent.simulator.durations import PROFILES, Durations
 from xapid.agent.simulator.figures import SimulatedMetrics
 from xapid.agent.simulator.hypervisor import SimulatedHypervisor
@@ -57,3 +59,4 @@ class SimulatedHost:
         self.metrics: IMetrics = SimulatedMetrics(clock, machine, domains, storage, storage.attached)
         self.plugins: IPlugins = plugins if plugins is not None else SimulatedPlugins()
         self.certificates: ICertificates = SimulatedCertificates()
+        self.consoles: IConsoles = SimulatedConsoles(clock, machine, domains)
