@@ -20,6 +20,8 @@ from xapid.agent.power.modes import PowerOn
 from xapid.agent.power.scripts import Door
 from xapid.assembly import Pool, assemble
 from xapid.auth.passwords import HashingThreads
+from xapid.cli.catalogue import commands
+from xapid.cli.serving import CommandLines
 from xapid.config import Config, ConfigError
 from xapid.database import Row
 from xapid.database.journal import JournalError, SQLiteJournal
@@ -166,6 +168,7 @@ class Daemon:
         consoles = ConsoleActions(self.pool.db, self.pool.services)
         return {
             "get_root": WebRoot(self.config.web_root).serve,
+            "post_cli": CommandLines(self.pool.dispatcher, commands(), self._reactor).serve,
             **blobs.actions,
             **VmActions(works).actions,
             **VdiActions(works).actions,

@@ -1,0 +1,62 @@
+"""Commands that are one message each: tasks, sessions, subjects, appliances, updates and everything else."""
+
+from __future__ import annotations
+
+from xapid.cli.rows import made, row
+
+ROWS = (
+    row("task-cancel", "task.cancel", "uuid"),
+    row("secret-destroy", "secret.destroy", "uuid"),
+    made("appliance-create", "VM_appliance", "name-label [name-description]"),
+    made("vm-group-create", "VM_group", "name-label [name-description] placement"),
+    made("vmss-create", "VMSS", "name-label [name-description] [enabled]=true type frequency [schedule:] [retained-snapshots]"),
+    made(
+        "observer-create",
+        "Observer",
+        "name-label hosts/[host-uuids] [name-description] [enabled] [attributes] [endpoints] [components]",
+    ),
+    made("caller-create", "Caller", "[name-label] [name-description] [user-agent] [client-ip]"),
+    row("appliance-destroy", "VM_appliance.destroy", "uuid"),
+    row("appliance-start", "VM_appliance.start", "uuid [paused]", flags="long"),
+    row("vm-group-destroy", "VM_group.destroy", "uuid"),
+    row("vmss-destroy", "VMSS.destroy", "uuid"),
+    row("session-subject-identifier-list", "session.get_all_subject_identifiers"),
+    row("session-subject-identifier-logout", "session.logout_subject_identifier", "subject-identifier"),
+    row("subject-remove", "subject.destroy", "subject-uuid"),
+    row("user-password-change", "session.change_password", "[old] new"),
+    row("observer-destroy", "Observer.destroy", "uuid"),
+    row("caller-destroy", "Caller.destroy", "uuid"),
+    row("caller-list-usage", "Caller.query_all_usage"),
+    row("rate-limit-destroy", "Rate_limit.destroy", "uuid"),
+    row("rate-limit-add-caller", "Rate_limit.add_caller", "uuid caller-uuid"),
+    row("rate-limit-remove-caller", "Rate_limit.remove_caller", "uuid caller-uuid"),
+    row(
+        "repository-introduce",
+        "Repository.introduce",
+        "name-label [name-description] binary-url source-url update [gpgkey-path]",
+    ),
+    row("repository-introduce-bundle", "Repository.introduce_bundle", "name-label [name-description]"),
+    row(
+        "repository-introduce-remote-pool",
+        "Repository.introduce_remote_pool",
+        "name-label [name-description] binary-url certificate-file!file",
+    ),
+    row("repository-forget", "Repository.forget", "uuid"),
+    row("repository-set-gpgkey-path", "Repository.set_gpgkey_path", "uuid gpgkey-path"),
+    row("patch-apply", "pool_patch.apply", "uuid host-uuid"),
+    row("patch-precheck", "pool_patch.precheck", "uuid host-uuid"),
+    row("patch-pool-apply", "pool_patch.pool_apply", "uuid"),
+    row("patch-clean", "pool_patch.clean", "uuid"),
+    row("patch-pool-clean", "pool_patch.pool_clean", "uuid"),
+    row("patch-destroy", "pool_patch.destroy", "uuid"),
+    row("update-introduce", "pool_update.introduce", "vdi-uuid"),
+    row("update-precheck", "pool_update.precheck", "uuid @host"),
+    row("update-apply", "pool_update.apply", "uuid @host"),
+    row("update-pool-apply", "pool_update.pool_apply", "uuid"),
+    row("update-pool-clean", "pool_update.pool_clean", "uuid"),
+    row("update-destroy", "pool_update.destroy", "uuid"),
+    row("update-resync-host", "pool_update.resync_host", "host-uuid", flags="hidden"),
+    row("diagnostic-db-stats", "Diagnostics.db_stats"),
+    row("diagnostic-gc-stats", "Diagnostics.gc_stats", "@host"),
+    row("diagnostic-compact", "Diagnostics.gc_compact", "@host"),
+)

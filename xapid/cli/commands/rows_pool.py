@@ -1,0 +1,72 @@
+"""Commands that are one message each: the pool."""
+
+from __future__ import annotations
+
+from xapid.cli.rows import row
+
+ROWS = (
+    row("pool-designate-new-master", "pool.designate_new_master", "host-uuid"),
+    row("pool-management-reconfigure", "pool.management_reconfigure", "network-uuid"),
+    row("pool-recover-slaves", "pool.recover_slaves"),
+    row("pool-sync-database", "pool.sync_database"),
+    row("pool-ha-enable", "pool.enable_ha", "[heartbeat-sr-uuids] [ha-config:]", flags="long"),
+    row("pool-ha-disable", "pool.disable_ha", flags="long"),
+    row("pool-ha-prevent-restarts-for", "pool.ha_prevent_restarts_for", "seconds", flags="hidden"),
+    row("pool-ha-compute-max-host-failures-to-tolerate", "pool.ha_compute_max_host_failures_to_tolerate"),
+    row("pool-set-vswitch-controller", "pool.set_vswitch_controller", "address", flags="hidden"),
+    row("pool-enable-binary-storage", "pool.enable_binary_storage", flags="hidden"),
+    row("pool-disable-binary-storage", "pool.disable_binary_storage", flags="hidden"),
+    row("pool-enable-redo-log", "pool.enable_redo_log", "sr-uuid"),
+    row("pool-disable-redo-log", "pool.disable_redo_log"),
+    row("pool-enable-local-storage-caching", "pool.enable_local_storage_caching", "uuid"),
+    row("pool-disable-local-storage-caching", "pool.disable_local_storage_caching", "uuid"),
+    row("pool-enable-ssh", "pool.enable_ssh", "@pool"),
+    row("pool-disable-ssh", "pool.disable_ssh", "@pool"),
+    row(
+        "pool-disable-ssl-legacy",
+        "pool.disable_ssl_legacy",
+        "@pool [(uuid)]",
+        deprecated="older protocols are no longer supported",
+    ),
+    row("pool-enable-external-auth", "pool.enable_external_auth", "@pool [config:] service-name auth-type [(uuid)]"),
+    row("pool-disable-external-auth", "pool.disable_external_auth", "@pool [config:] [(uuid)]"),
+    row("pool-external-auth-set-ldaps", "pool.external_auth_set_ldaps", "@pool ldaps [force] [(uuid)]"),
+    row(
+        "pool-apply-edition", "pool.apply_edition", "@pool edition [(uuid)] [(license-server-address)] [(license-server-port)]"
+    ),
+    row("pool-secret-rotate", "pool.rotate_secret"),
+    row("pool-enable-tls-verification", "pool.enable_tls_verification"),
+    row("pool-enable-client-certificate-auth", "pool.enable_client_certificate_auth", "@pool name"),
+    row("pool-disable-client-certificate-auth", "pool.disable_client_certificate_auth", "@pool"),
+    row("pool-certificate-list", "pool.certificate_list", deprecated="use certificate-list type=ca"),
+    row("pool-certificate-sync", "pool.certificate_sync"),
+    row("pool-certificate-uninstall", "pool.certificate_uninstall", "name", deprecated="use pool-uninstall-ca-certificate"),
+    row("pool-uninstall-ca-certificate", "pool.uninstall_ca_certificate", "name [force]"),
+    row("pool-uninstall-trusted-certificate", "pool.uninstall_trusted_certificate", "@pool certificate-uuid [(uuid)]"),
+    row("pool-install-trusted-certificate", "pool.install_trusted_certificate", "@pool ca filename!file [purpose] [(uuid)]"),
+    row("pool-crl-list", "pool.crl_list"),
+    row("pool-crl-uninstall", "pool.crl_uninstall", "name"),
+    row(
+        "pool-initialize-wlb",
+        "pool.initialize_wlb",
+        "wlb_url wlb_username wlb_password xenserver_username xenserver_password",
+    ),
+    row("pool-deconfigure-wlb", "pool.deconfigure_wlb"),
+    row("pool-send-wlb-configuration", "pool.send_wlb_configuration", "[config:]"),
+    row("pool-retrieve-wlb-configuration", "pool.retrieve_wlb_configuration"),
+    row("pool-retrieve-wlb-recommendations", "pool.retrieve_wlb_recommendations"),
+    row("pool-send-test-post", "pool.send_test_post", "dest-host dest-port body"),
+    row("pool-reset-telemetry-uuid", "pool.reset_telemetry_uuid", "@pool"),
+    row("pool-configure-update-sync", "pool.configure_update_sync", "@pool update-sync-frequency update-sync-day"),
+    row("pool-set-update-sync-enabled", "pool.set_update_sync_enabled", "@pool value"),
+    row("pool-sync-updates", "pool.sync_updates", "@pool [force] [token] [token-id] [username] [password]", flags="long"),
+    row(
+        "pool-configure-repository-proxy",
+        "pool.configure_repository_proxy",
+        "@pool proxy-url [proxy-username] [proxy-password]",
+    ),
+    row("pool-disable-repository-proxy", "pool.disable_repository_proxy", "@pool"),
+    row("pool-get-guest-secureboot-readiness", "pool.get_guest_secureboot_readiness", "@pool"),
+    row("pool-emergency-transition-to-master", "pool.emergency_transition_to_master", "[(force)]", flags="local"),
+    row("pool-emergency-reset-master", "pool.emergency_reset_master", "master-address", flags="local"),
+)
