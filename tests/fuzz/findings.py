@@ -13,6 +13,7 @@ WHOLE_PATH = [
     b"</methodCall>",
     b'J{"method": "Async.VM.start", "params": ["@session@", "a\\u0000\\ud83d", false, false], "id": 1}',
     b'J{"method": "Async.VM.start", "params": ["@session@", "a\\u0001", false, false], "id": 1}',
+    b"X" + xml("VM.set_HVM_shadow_multiplier", ["@session@", "@VM5@", 1e308]),
     b"RGET /? HTTP/1.1\r\nHost: h\rX: y\nTask-id: @task@\r\n\r\n",
     b"ROPTIONS / HTTP/1.1\r\nAccess-Control-Request-Headers: h\rX: y\r\n\r\n",
     b"RPUT /rrd? HTTP/1.1\r\nAuthorization: Basic c\x94\xc6\x89\x9bDpj\r\n\r\n",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
 import ssl
 import subprocess
+import time
+import weakref
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -175,6 +178,27 @@ async def test_a_refused_upload_still_gets_its_answer(listening: Listening) -> N
             return client.recv(1 << 16)
 
     assert (await deferToThread(ask)).startswith(b"HTTP/1.1 500 Internal Error")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_connection_that_ended_leaves_no_garbage(listening: Listening) -> None:
+    def ask() -> weakref.ref[Any]:
+        with listening.connect() as client:
+            client.sendall(call("test.echo", "x"))
+            client.recv(1 << 16)
+            (connection,) = listening.server._connections
+            return weakref.ref(connection)
+
+    gc.disable()
+    try:
+        known = await deferToThread(ask)
+        for _ in range(100):
+            if known() is None:
+                break
+            await deferToThread(time.sleep, 0.02)
+        assert known() is None
+    finally:
+        gc.enable()
 
 
 @pytest_twisted.ensureDeferred

@@ -26,6 +26,11 @@ def test_overhead_is_page_tables_shadow_and_shim(kind, vcpus, static_max, factor
     assert memory.overhead(kind, vcpus, static_max, factor) == expected
 
 
+@pytest.mark.parametrize("factor", [1e308, float("inf"), float("nan"), 1.0])
+def test_overhead_always_fits_into_a_field(factor):
+    assert 0 < memory.overhead("pv_in_pvh", 2**63 - 1, 2**63 - 1, factor) < 2**63
+
+
 def test_the_largest_static_maximum_is_the_recorded_one(pool):
     """With an approximate answer made for 64 virtual CPUs."""
     vm = pool.vm(VCPUs_max=2)

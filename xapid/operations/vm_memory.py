@@ -171,7 +171,7 @@ def _store(context: Context, vm: Row, limits: Limits, target: int | None = None)
 
 
 def _set_shadow(context: Context, vm: Row, factor: float) -> None:
-    if factor < 1.0:
+    if not factor >= 1.0:  # nor is what is no number
         raise XenAPIError("INVALID_VALUE", "multiplier", str(factor))
     with context.db.transaction() as tx:
         tx.update(vm.ref, HVM_shadow_multiplier=factor)

@@ -9,6 +9,8 @@ from xapid.datamodel.types import NULL_REF
 
 MIB: Final = 1 << 20
 _PAGE: Final = 4096
+_MOST_MIB: Final = 1 << 42
+"""More than any machine has, and little enough for fields of 64 bits."""
 _ASSUMED_VCPUS: Final = 64
 """Virtual CPUs that an approximate answer allows for."""
 
@@ -16,10 +18,10 @@ _ASSUMED_VCPUS: Final = 64
 def overhead(domain_type: str, vcpus_max: int, static_max: int, shadow_multiplier: float) -> int:
     """Bytes that virtualization adds to a VM's own memory: page tables, shadow memory, and a shim where there is one."""
     static_mib = _mib_up(static_max)
-    shadow = max(1, int(_mib_up((256 * vcpus_max + 2 * static_mib) * _PAGE) * shadow_multiplier))
+    shadow = max(1, int(min(_MOST_MIB, _mib_up((256 * vcpus_max + 2 * static_mib) * _PAGE) * shadow_multiplier)))
     extra = 1 if domain_type == "pv" else 2
     shim = 23 + static_mib // 90 if domain_type == "pv_in_pvh" else 0
-    return (extra + shadow + _mib_up(38 * vcpus_max * _PAGE) + shim) * MIB
+    return min(_MOST_MIB, extra + shadow + _mib_up(38 * vcpus_max * _PAGE) + shim) * MIB
 
 
 def overhead_of(vm: Row) -> int:
