@@ -90,14 +90,6 @@ def record(tx: Transaction, db: Database, state: VdiState, **fields: Any) -> str
     return ref
 
 
-def update(tx: Transaction, db: Database, vdi: Row, state: VdiState) -> None:
-    """Bring the record of a disk in line with what an agent says."""
-    vdi = db.get("VDI", vdi.ref)
-    tx.update(vdi, **fields_of(state))
-    grown = state["virtual_size"] - vdi.virtual_size
-    account(tx, db, vdi.SR, grown, state["physical_utilisation"] - vdi.physical_utilisation)
-
-
 async def settle(db: Database, storage: IStorage, sr: Row, vdi: Row, state: VdiState) -> None:
     """What a disk takes has changed, and maybe what others share with it: record both, as the storage says."""
     full = await storage.sr_stat(sr.uuid)

@@ -164,15 +164,25 @@ async def probe(context: Context, host: str, device_config: Any, type: str, sm_c
     root = ElementTree.Element("SRlist")
     for sr in found:
         if sr["sr"]:
-            element = ElementTree.SubElement(root, "SR")
-            ElementTree.SubElement(element, "UUID").text = sr["sr"]
-            if sr["device_config"].get("device"):
-                ElementTree.SubElement(element, "Devlist").text = sr["device_config"]["device"]
-            if sr["total_space"]:
-                ElementTree.SubElement(element, "size").text = str(sr["total_space"])
-            if sr["name"]:
-                ElementTree.SubElement(element, "name_label").text = sr["name"]
+            _describe(ElementTree.SubElement(root, "SR"), sr)
+    versions = next((sr["extra"]["versions"] for sr in found if "versions" in sr["extra"]), "")
+    if versions:
+        supported = ElementTree.SubElement(root, "SupportedVersions")
+        for version in versions.split():
+            ElementTree.SubElement(supported, "Version").text = version
     return '<?xml version="1.0" ?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _describe(element: ElementTree.Element, sr: FoundSr) -> None:
+    """SRs on block devices say where they are and how large; those on file servers only which they are."""
+    ElementTree.SubElement(element, "UUID").text = sr["sr"]
+    config = sr["device_config"]
+    device = config.get("device") or config.get("SCSIid")
+    if device:
+        ElementTree.SubElement(element, "Devlist").text = device
+        ElementTree.SubElement(element, "size").text = str(sr["total_space"])
+    if sr["name"]:
+        ElementTree.SubElement(element, "name_label").text = sr["name"]
 
 
 async def probe_ext(context: Context, host: str, device_config: Any, type: str, sm_config: Any) -> tuple[dict[str, Any], ...]:

@@ -150,10 +150,10 @@ async def copy(context: Context, vdi: str, sr: str, base_vdi: str, into_vdi: str
     with storage_errors(target, disk):
         storage = storage_for(context, source, target)
         state = await storage.vdi_copy(source.uuid, disk.uuid, target.uuid, spec, base)
-    with db.transaction() as tx:
         if into_vdi != NULL_REF:
-            disks.update(tx, db, db.get("VDI", into_vdi), state)
+            await disks.settle(db, storage, target, db.get("VDI", into_vdi), state)
             return into_vdi
+    with db.transaction() as tx:
         return disks.record(tx, db, state, **{**disks.inherited(disk), "SR": target.ref, "on_boot": "persist"})
 
 
@@ -171,9 +171,9 @@ async def _resize(context: Context, ref: str, size: int) -> None:
     disks.assert_managed(vdi)
     sr = _sr_of(db, vdi)
     with storage_errors(sr, vdi):
-        state = await storage_for(context, sr).vdi_resize(sr.uuid, vdi.uuid, size)
-    with db.transaction() as tx:
-        disks.update(tx, db, vdi, state)
+        storage = storage_for(context, sr)
+        state = await storage.vdi_resize(sr.uuid, vdi.uuid, size)
+        await disks.settle(db, storage, sr, vdi, state)
 
 
 async def update(context: Context, vdi: str) -> None:
@@ -182,9 +182,10 @@ async def update(context: Context, vdi: str) -> None:
     disks.assert_managed(disk)
     sr = _sr_of(db, disk)
     with storage_errors(sr, disk):
-        state = await storage_for(context, sr).vdi_stat(sr.uuid, disk.uuid)
+        storage = storage_for(context, sr)
+        state = await storage.vdi_stat(sr.uuid, disk.uuid)
+        await disks.settle(db, storage, sr, disk, state)
     with db.transaction() as tx:
-        disks.update(tx, db, disk, state)
         tx.update(vdi, name_label=state["name"], name_description=state["description"])
 
 
@@ -202,9 +203,9 @@ async def revert(context: Context, snapshot: str) -> None:
     disk = db.get("VDI", kept.snapshot_of)
     sr = _sr_of(db, kept)
     with storage_errors(sr, disk):
-        state = await storage_for(context, sr).vdi_revert(sr.uuid, kept.uuid, disk.uuid)
-    with db.transaction() as tx:
-        disks.update(tx, db, disk, state)
+        storage = storage_for(context, sr)
+        state = await storage.vdi_revert(sr.uuid, kept.uuid, disk.uuid)
+        await disks.settle(db, storage, sr, disk, state)
 
 
 async def introduce(context: Context, *params: Any) -> str:

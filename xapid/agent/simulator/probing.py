@@ -44,7 +44,7 @@ def check_config(type_: str, config: Config) -> None:
         if not valid(config[key]):
             raise _failure(code, f"{key}: {why}")
     for key in ("server", "target"):
-        if config.get(key, "").split("/")[0].strip("/").endswith(".invalid"):
+        if config.get(key, "").lstrip("/").split("/")[0].endswith(".invalid"):
             raise _failure(140, f"the name {config[key]} cannot be resolved")
     if type_ == "nfs" and config.get("nfsversion", "3") not in ("3", "4", "4.0", "4.1"):
         raise _failure(72, f"NFS has no version {config['nfsversion']}")
@@ -56,7 +56,7 @@ def probe_choices(type_: str, config: Config) -> None:
         check_config(type_, config)
     except XenAPIError as error:
         choices = _CHOICES.get((type_, error.code))
-        if choices is None or any(value.endswith(".invalid") for value in config.values()):
+        if choices is None:
             raise
         raise XenAPIError.relayed(error.code, "", error.params[1], _text(choices(config))) from error
 

@@ -49,7 +49,7 @@ class SimulatedStorage(SimulatedContents):
         return found_at(type, device_config, self._srs, self._used)
 
     async def sr_create(self, sr: SrConfig) -> SrState:
-        check_config(sr["type"], sr["device_config"])
+        probe_choices(sr["type"], sr["device_config"])
         for other in self._attached:
             if same_device(sr["type"], sr["device_config"], self._contents(other)):
                 raise XenAPIError.relayed("SR_DEVICE_IN_USE")
