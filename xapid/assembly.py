@@ -43,6 +43,7 @@ from xapid.operations import adoption
 from xapid.operations.binding import bind
 from xapid.operations.reports import Reports
 from xapid.operations.services import Services
+from xapid.operations.routine_checks import RoutineChecks
 from xapid.operations.sweep import Sweep
 from xapid.pool.agents import HostAgents
 from xapid.pool.federation import Federation
@@ -102,6 +103,7 @@ class Pool:
     dispatcher: Dispatcher
     surroundings: Surroundings
     sweep: Sweep
+    checks: RoutineChecks
     made_up_password: str | None
     """Root's password, if it was made up just now: the only time that it is known."""
 
@@ -111,6 +113,7 @@ class Pool:
         self.services.tasks.start()
         self.services.logins.start()
         self.sweep.start()
+        self.checks.start()
 
     def stop(self) -> None:
         """End what happens by itself."""
@@ -118,6 +121,7 @@ class Pool:
         self.services.tasks.stop()
         self.services.logins.stop()
         self.sweep.stop()
+        self.checks.stop()
 
     def hosts(self) -> list[Row]:
         """The hosts that answer from this process, the coordinator first."""
@@ -198,6 +202,7 @@ async def assemble(
         dispatcher=dispatcher,
         surroundings=surroundings,
         sweep=Sweep(db, clock),
+        checks=RoutineChecks(db, clock, services.logins.failed),
         made_up_password=await _initialise_password(db, passwords, config),
     )
     federation.start_afresh = lambda: start_afresh(pool, site, secrets)

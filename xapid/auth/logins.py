@@ -6,6 +6,7 @@ read either by position.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -28,6 +29,23 @@ log = Logger()
 REFUSED: Final = "Authentication failure"
 BAD_SECRET: Final = "The pool secret does not match"
 REVALIDATE_EVERY: Final = 300.0
+NAMES_COUNTED: Final = 1000
+
+
+class FailedLogins:
+    """Counts logins that failed, by the name of the user."""
+
+    def __init__(self) -> None:
+        self._count: Counter[str] = Counter()
+
+    def add(self, user: str) -> None:
+        """One more. Names beyond a limit are counted under an empty one, so that guessers do not fill the memory."""
+        self._count[user if user in self._count or len(self._count) < NAMES_COUNTED else ""] += 1
+
+    def take(self) -> Counter[str]:
+        """The numbers so far; counting starts anew."""
+        taken, self._count = self._count, Counter()
+        return taken
 
 
 class Logins:
@@ -45,6 +63,8 @@ class Logins:
         self._db = db
         self._sessions = sessions
         self._rbac = rbac
+        self.failed = FailedLogins()
+        """Whose passwords were wrong lately."""
         self.directory: IDirectory | None = None
         """The external directory, while external authentication is enabled."""
         self._door = portal(UserChecker(passwords, clock, self.admission), PoolSecretChecker(pool_secrets))
@@ -60,6 +80,7 @@ class Logins:
         try:
             identity = await identify(self._door, UsernamePassword(user, password))
         except UnauthorizedLogin:
+            self.failed.add(user)
             raise XenAPIError("SESSION_AUTHENTICATION_FAILED", user, REFUSED) from None
         return self._sessions.open(identity, host, originator=originator)
 

@@ -135,5 +135,10 @@ ALERTS = {
             2,
             "A member did not start because its software is newer than the coordinator's.",
         ),
+        *(
+            Alert(f"{owner}_CERTIFICATE_EXPIRING_{days}", priority, f"A certificate will run out within {int(days)} days.")
+            for owner in ("HOST_SERVER", "HOST_INTERNAL", "POOL_CA", "POOL_PINNED")
+            for days, priority in (("30", 3), ("14", 2), ("07", 1))
+        ),
     )
 }

@@ -1,0 +1,110 @@
+"""What the coordinator looks after by itself, and tells in alerts: failed logins, certificates that run out, hosts that do
+not verify others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from xml.sax.saxutils import escape
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from xapid.auth.logins import FailedLogins
+from xapid.database import Database, Row
+from xapid.operations.alerts import raise_alert
+
+log = Logger()
+
+HOUR: Final = 3600.0
+CERTIFICATES: Final = {
+    "host": "HOST_SERVER", "host_internal": "HOST_INTERNAL", "ca": "POOL_CA", "pinned": "POOL_PINNED",
+}  # fmt: skip
+"""Type of a certificate → how the names of the alerts about it begin."""
+STAGES: Final = ((0, "EXPIRED"), (7, "EXPIRING_07"), (14, "EXPIRING_14"), (30, "EXPIRING_30"))
+"""Days that a certificate is valid for at most, and how the name of the alert ends."""
+UNVERIFIED: Final = "TLS_VERIFICATION_EMERGENCY_DISABLED"
+MOST_NAMES: Final = 20
+"""How many user names an alert about failed logins lists."""
+
+
+class RoutineChecks:
+    """Checks ``db`` in turns of ``clock``. ``failed_logins`` counts since it was last emptied."""
+
+    def __init__(self, db: Database, clock: IReactorTime, failed_logins: FailedLogins) -> None:
+        self._db = db
+        self._clock = clock
+        self._failed_logins = failed_logins
+        every: dict[Callable[[], None], float] = {
+            self.tell_failed_logins: HOUR, self.check_certificates: 24 * HOUR, self.check_verification: HOUR / 6,
+        }  # fmt: skip
+        self._loops = [(LoopingCall(check), seconds) for check, seconds in every.items()]
+        for loop, _ in self._loops:
+            loop.clock = clock
+
+    def start(self) -> None:
+        """Look at logins every hour, at certificates every day, and at the verification of hosts every ten minutes."""
+        for loop, seconds in self._loops:
+            loop.start(seconds, now=False).addErrback(lambda failure: log.failure("Routine check", failure))
+
+    def stop(self) -> None:
+        """Look no more."""
+        for loop, _ in self._loops:
+            if loop.running:
+                loop.stop()
+
+    def tell_failed_logins(self) -> None:
+        """One alert about all logins that failed since the last one; none if none did."""
+        failed = self._failed_logins.take()
+        if not failed:
+            return
+        names = "".join(
+            f"<user><name>{escape(user)}</name><number>{number}</number></user>"
+            for user, number in failed.most_common(MOST_NAMES)
+        )
+        for pool in self._db.table("pool"):
+            text = f"<body><message>Attempts to log in have failed</message><total>{failed.total()}</total>{names}</body>"
+            raise_alert(self._db, self._now(), "FAILED_LOGIN_ATTEMPTS", pool, text)
+
+    def check_certificates(self) -> None:
+        """An alert for each certificate that ran out or is about to, once for each stage; older ones about it go."""
+        now = self._now()
+        for certificate in self._db.table("Certificate"):
+            prefix = f"{CERTIFICATES[certificate.type]}_CERTIFICATE_"
+            about = self._db.table("host").find(certificate.host) if prefix.startswith("HOST") else certificate
+            if about is None:
+                continue
+            left = certificate.not_after - now
+            stage = next((word for days, word in STAGES if left <= timedelta(days)), None)
+            until = f"{certificate.not_after:%Y%m%dT%H:%M:%SZ}"
+            text = f"<body><message>The certificate is valid until</message><date>{until}</date></body>"
+            self._keep(now, about, prefix, None if stage is None else prefix + stage, text)
+
+    def check_verification(self) -> None:
+        """An alert about each host that does not verify certificates although the pool does, for as long as it lasts."""
+        now, text = self._now(), "The host does not verify the certificates of others, although the pool demands it."
+        verified = any(pool.tls_verification_enabled for pool in self._db.table("pool"))
+        for host in self._db.table("host"):
+            wanted = UNVERIFIED if verified and not host.tls_verification_enabled else None
+            self._keep(now, host, UNVERIFIED, wanted, text)
+
+    def _keep(self, now: datetime, about: Row, prefix: str, wanted: str | None, text: str) -> None:
+        """Of the alerts about an object whose names begin with ``prefix``, have the one that is ``wanted``, and only that."""
+        standing = False
+        with self._db.transaction() as tx:
+            for message in list(self._about(about, prefix)):
+                if (message.name, message.body) == (wanted, text):
+                    standing = True
+                else:
+                    tx.destroy(message)
+            if wanted is not None and not standing:
+                raise_alert(self._db, now, wanted, about, text)
+
+    def _about(self, row: Row, prefix: str) -> Iterator[Row]:
+        return (m for m in self._db.table("message").rows() if m.obj_uuid == row.uuid and m.name.startswith(prefix))
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(int(self._clock.seconds()), UTC)
