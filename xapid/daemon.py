@@ -40,7 +40,7 @@ from xapid.http.vm_actions import VmActions
 from xapid.http.work import Works
 from xapid.ids import Ids
 from xapid.inventory.build import HostCertificate
-from xapid.listening import Sockets, adopt, bind
+from xapid.listening import Sockets, adopt, allow_many_connections, bind
 from xapid.operations.measuring import Measuring
 from xapid.state import StateDirectory, certificate
 
@@ -240,6 +240,7 @@ def run(config: Config) -> int:
     from twisted.internet import reactor
 
     logs.begin(config.log_level)
+    allow_many_connections()
     daemon = Daemon(config, reactor)
     problems: list[BaseException] = []
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import resource
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -67,6 +68,12 @@ class Sockets:
         for bound in self._bound.values():
             bound.close()
         self._bound.clear()
+
+
+def allow_many_connections() -> None:
+    """Open as many files as this user may: each connection is one, and shells allow few unless they are asked."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def bind(address: str, port: int) -> socket.socket:
