@@ -30,6 +30,8 @@ log = Logger()
 NAMES: Final = frozenset({"label", "name", "name_label", "new_name", "subject_name", "subject_identifier", "uuid", "key"})
 """Text parameters that are shown; any other text could be a secret."""
 USER: Final = "uname"
+UNLOGGED: Final = frozenset({"event"})
+"""Classes whose calls only tell clients what happens, but would fill the log, since every client makes them all the time."""
 LONGEST_VALUE: Final = 200
 LINES_IN_MEMORY: Final = 10_000
 FILE_SIZE: Final = 4 * 1024 * 1024
@@ -126,7 +128,8 @@ class AuditLog:
     @contextmanager
     def call(self, session: Session, entry: Entry, args: Sequence[Any], origin: Peer | None = None) -> Iterator[None]:
         """Log the call that is made within, when it has ended; those without effect only if they are refused."""
-        subjects = self._subjects(entry, args) if entry.message.effect else ""
+        is_logged = entry.message.effect and entry.cls.name not in UNLOGGED
+        subjects = self._subjects(entry, args) if is_logged else ""
         outcome = "OK"
         try:
             yield
@@ -137,7 +140,7 @@ class AuditLog:
             outcome = "INTERNAL_ERROR"
             raise
         finally:
-            if entry.message.effect or outcome == "RBAC_PERMISSION_DENIED":
+            if is_logged or outcome == "RBAC_PERMISSION_DENIED":
                 self._record(session, "API", entry.name, subjects, outcome, origin)
 
     def http(self, session: Session, action: str, outcome: str = "OK", origin: Peer | None = None) -> None:

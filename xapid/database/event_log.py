@@ -20,6 +20,8 @@ from xapid.database.table import Table
 from xapid.datamodel.errors import XenAPIError
 
 T = TypeVar("T")
+SHARED = 1000
+"""How many answers are shared at most."""
 _TOKEN = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*\Z")
 
 
@@ -57,7 +59,7 @@ class Event:
     """The object now; None when it is gone."""
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Subscription:
     """What a listener wants to hear of: everything, classes, or single objects."""
 
@@ -102,15 +104,19 @@ class EventLog:
             table.cls.name.lower(): table for table in database.tables.values() if table.cls.events and table.cls.name != "role"
         }
         self._counted = {table.cls.name.lower(): table for name, table in database.tables.items() if name != "message"}
-        self._waiting: dict[defer.Deferred[None], Subscription] = {}
+        self._waiting: dict[object, tuple[Subscription, Callable[[], None]]] = {}
         self.listeners: list[Callable[[list[Event]], None]] = []
         """Called with the events of each commit as it happens; deletions carry the last snapshot (``event.next``)."""
         self._shared: dict[Hashable, Any] = {}
         database.observers.append(self._committed)
 
-    def shared(self, key: Hashable, value: T) -> T:
-        """``value``, or what somebody shared under the same key since the last commit."""
-        known: T = self._shared.setdefault(key, value)
+    def shared(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` makes, or made for whoever shared it under the same key since the last commit."""
+        if key not in self._shared:
+            if len(self._shared) >= SHARED:
+                self._shared.clear()
+            self._shared[key] = make()
+        known: T = self._shared[key]
         return known
 
     def counts(self) -> dict[str, int]:
@@ -157,14 +163,21 @@ class EventLog:
             events.reverse()
         return messages + added + changed + gone, Token(latest, latest_message)
 
+    def watch(self, subscription: Subscription, touched: Callable[[], None]) -> Callable[[], None]:
+        """Calls ``touched`` once, at the next commit that touches what ``subscription`` wants; returns what calls that off."""
+        key = object()
+        self._waiting[key] = subscription, touched
+
+        def call_off() -> None:
+            self._waiting.pop(key, None)
+
+        return call_off
+
     def wait(self, subscription: Subscription) -> defer.Deferred[None]:
         """Fires at the next commit that touches what ``subscription`` wants. Cancel it to stop waiting."""
-        done: defer.Deferred[None] = defer.Deferred(self._stop_waiting)
-        self._waiting[done] = subscription
+        done: defer.Deferred[None] = defer.Deferred(lambda _: call_off())
+        call_off = self.watch(subscription, lambda: done.callback(None))
         return done
-
-    def _stop_waiting(self, done: defer.Deferred[None]) -> None:
-        self._waiting.pop(done, None)
 
     def inject(self, cls: str, ref: str) -> Token:
         """Make a ``mod`` event of an object, and return the token just before it. Errors: HANDLE_INVALID."""
@@ -184,11 +197,18 @@ class EventLog:
             return
         for listener in self.listeners:
             listener([_event(generation, change) for change in changes if change.table.cls.events])
-        ready = [done for done, sub in self._waiting.items() if any(sub.wants(name, ref) for name, ref in touched)]
-        for done in ready:
-            del self._waiting[done]
-        for done in ready:
-            done.callback(None)
+        wanted: dict[Subscription, bool] = {}
+        ready = []
+        for key, (subscription, callback) in self._waiting.items():
+            wants = wanted.get(subscription)
+            if wants is None:
+                wants = wanted[subscription] = any(subscription.wants(name, ref) for name, ref in touched)
+            if wants:
+                ready.append((key, callback))
+        for key, _ in ready:
+            del self._waiting[key]
+        for _, callback in ready:
+            callback()
 
 
 def _after(table: Table, generation: int) -> list[tuple[str, int]]:

@@ -43,6 +43,8 @@ class Endpoint:
     takes_session: bool = attrs.field(init=False)
     is_internal: bool = attrs.field(init=False)
     """Whether only hosts of the pool may call it."""
+    locks: bool = attrs.field(init=False)
+    """Whether it marks anything as busy."""
 
     @name.default
     def _name(self) -> str:
@@ -55,6 +57,10 @@ class Endpoint:
     @is_internal.default
     def _is_internal(self) -> bool:
         return self.entry.message.pool_internal
+
+    @locks.default
+    def _locks(self) -> bool:
+        return self.entry.message.operation is not None or bool(self.entry.message.also_locks)
 
     def arguments(self, spelled: str, params: list[Loose]) -> list[Any]:
         """Typed arguments from what came after the session; ``spelled`` is the name that the client used.

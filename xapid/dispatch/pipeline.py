@@ -101,8 +101,9 @@ class Dispatcher:
         except Exception as fault:
             return codec.failure(_fault(call.name, fault).description)
         working = defer.ensureDeferred(self._answer(endpoint, session, args, task, codec, origin))
-        if not working.called:
-            task.publish()
+        if working.called and type(working.result) is list:
+            return working.result
+        task.publish()
         return working
 
     def _read(self, endpoint: Endpoint, session: Session, args: list[Any], codec: Codec, origin: Origin) -> Answer:
@@ -225,19 +226,33 @@ class Dispatcher:
             return endpoint.run(*args)
         here = self._here(origin)
         places = Places(self._db, self._services, endpoint.entry, args)
+        if not endpoint.locks:
+            return await self._carry_out(endpoint, session, args, task, origin, places, places.host(here))
         locks, named = self._locks, places.named
         async with locks.hold(places.primary, task.ref, named), locks.hold(places.also, task.ref, named):
             host = places.host(here)
             async with locks.hold(lambda: places.on(host), task.ref, named):
-                if endpoint.kind == "refused":
-                    places.assert_not_null()
-                    return endpoint.run()
-                context = CallContext(
-                    self._db, self._clock, self._ids, self._config, self._services, session, task, host, origin, self._nested
-                )
-                with translated(self._db):
-                    result = endpoint.run(context, *args)
-                    return await result if endpoint.is_async else result
+                return await self._carry_out(endpoint, session, args, task, origin, places, host)
+
+    async def _carry_out(
+        self,
+        endpoint: Endpoint,
+        session: Session,
+        args: list[Any],
+        task: RunningTask,
+        origin: Origin,
+        places: Places,
+        host: str,
+    ) -> Any:
+        if endpoint.kind == "refused":
+            places.assert_not_null()
+            return endpoint.run()
+        context = CallContext(
+            self._db, self._clock, self._ids, self._config, self._services, session, task, host, origin, self._nested
+        )
+        with translated(self._db):
+            result = endpoint.run(context, *args)
+            return await result if endpoint.is_async else result
 
     @asynccontextmanager
     async def work(self, session: Session, task: RunningTask, origin: Origin, *marks: Mark) -> AsyncIterator[CallContext]:

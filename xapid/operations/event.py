@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from twisted.internet import defer
 
-from xapid.database.event_log import Subscription, Token
+from xapid.database.event_log import EventLog, Subscription, Token
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.context import Context
 from xapid.wire.events import Event, EventBatch
@@ -32,11 +32,10 @@ async def from_(context: Context, classes: tuple[str, ...], token: str, timeout:
         await _pause(context, None, min(left, context.config.event_batching / 1000))
     while True:
         _check_session(context)
-        events, latest = log.since(subscription, since)
+        batch = log.shared((subscription, since), lambda: _batch(log, subscription, since))
         remaining = until - context.clock.seconds()
-        if events or remaining <= 0:
-            made = EventBatch(events, log.counts(), str(latest))
-            return log.shared(("batch", subscription, since), made)
+        if batch.events or remaining <= 0:
+            return batch
         await _pause(context, subscription, remaining)
 
 
@@ -87,6 +86,11 @@ def inject(context: Context, class_: str, ref: str) -> str:
     return str(context.services.events.inject(class_, ref))
 
 
+def _batch(log: EventLog, subscription: Subscription, since: Token) -> EventBatch:
+    events, latest = log.since(subscription, since)
+    return EventBatch(events, log.counts(), str(latest))
+
+
 def _legacy(item: Any) -> Event:
     event = item.event
     return Event(item.number, event.cls, event.operation, event.ref, event.snapshot, f"{item.time:.6f}".rstrip("0"))
@@ -107,13 +111,13 @@ async def _pause(context: Context, subscription: Subscription | None, seconds: f
         return
     over: defer.Deferred[None] = defer.Deferred()
 
-    def stop(_: object = None) -> None:
+    def stop() -> None:
         if not over.called:
             over.callback(None)
 
     timer = context.clock.callLater(seconds, stop)
     unwatch_session, unwatch_peer = context.session.watch(stop), context.origin.hangup.watch(stop)
-    waiting = None if subscription is None else context.services.events.wait(subscription).addCallback(stop)
+    unwatch_events = None if subscription is None else context.services.events.watch(subscription, stop)
     try:
         await over
     finally:
@@ -121,8 +125,7 @@ async def _pause(context: Context, subscription: Subscription | None, seconds: f
             timer.cancel()
         unwatch_session()
         unwatch_peer()
-        if waiting is not None and not waiting.called:
-            waiting.addErrback(lambda _: None)
-            waiting.cancel()
+        if unwatch_events is not None:
+            unwatch_events()
     if context.origin.hangup.happened:
         raise XenAPIError("SESSION_INVALID", context.session.ref)

@@ -150,6 +150,8 @@ class RunningTask:
         if self.ended:
             return
         self.ended = True
+        if self.row is Row.NONE:
+            return
         self._tasks.forget(self)
         if self.row is Row.KEPT:
             self._tasks.finish_row(self.ref, outcome)
