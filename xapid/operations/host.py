@@ -45,6 +45,7 @@ from xapid.operations.host_certificates import (
     install_server_certificate,
     reset_server_certificate,
 )
+from xapid.operations.host_migration import migrate_receive
 from xapid.operations.host_networking import (
     get_management_interface,
     local_management_reconfigure,

@@ -80,6 +80,8 @@ class Services:
     """Where agents report what they notice (:class:`xapid.agent.interface.IAgentObserver`)."""
     pool: Any = None
     """Joining and leading a pool of daemons (:class:`xapid.pool.federation.Federation`)."""
+    elsewhere: Any = None
+    """Other pools, and files at addresses (:class:`xapid.pool.elsewhere.Elsewhere`)."""
     power: PowerOn | None = None
     """Switching hosts on."""
     stats: Store = attrs.field(factory=Store)

@@ -29,6 +29,7 @@ from xapid.operations.vm_memory import (
     wait_memory_target_live,
 )
 from xapid.operations.vm_migrate import atomic_set_resident_on, pool_migrate, restart_device_models
+from xapid.operations.vm_migrate_send import assert_can_migrate, assert_can_migrate_sender, migrate_send, pool_migrate_complete
 from xapid.operations.vm_provision import provision
 from xapid.operations.vm_questions import (
     add_to_VCPUs_params_live,
@@ -104,6 +105,8 @@ __all__ = [
     "add_to_platform",
     "assert_agile",
     "assert_can_boot_here",
+    "assert_can_migrate",
+    "assert_can_migrate_sender",
     "assert_operation_valid",
     "atomic_set_resident_on",
     "call_host_plugin",
@@ -130,8 +133,10 @@ __all__ = [
     "hard_reboot_internal",
     "hard_shutdown",
     "maximise_memory",
+    "migrate_send",
     "pause",
     "pool_migrate",
+    "pool_migrate_complete",
     "power_state_reset",
     "provision",
     "query_data_source",

@@ -49,6 +49,7 @@ class Request:
     """Whether uuids and addresses stay, and a VM with the same uuid is replaced."""
     force: bool = False
     dry_run: bool = False
+    """Whether it is only asked if that could be done; disks may still be on their way."""
     live: bool = False
     """Whether the VM comes running from another pool: it keeps its addresses and what is known of its guest."""
     disks: Mapping[str, str] = attrs.field(factory=dict)
@@ -176,7 +177,7 @@ class Import:
                 try:
                     self._refs[disk.id] = self._matches.existing(disk)
                 except XenAPIError:
-                    if not self._request.force:
+                    if not (self._request.force or self._request.dry_run):
                         raise
 
     # Making -------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xapid.agent.values import DomainState, VmConfig
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
@@ -46,24 +47,30 @@ def atomic_set_resident_on(context: Context, vm: str, host: str) -> None:
 
 
 async def _move(context: Context, vm: Row, host: str, options: frozenmap) -> None:
-    """Take a domain from its host to another (or round to the same one). On failure it stays where it was."""
+    state = await move_domain(context, vm, host, options, vm_config(context.db, vm))
+    set_live(context.db, vm, host, state, context.now())
+
+
+async def move_domain(context: Context, vm: Row, host: str, options: frozenmap, config: VmConfig) -> DomainState:
+    """Take a domain from its host to another (or round to the same one), where it goes on with ``config``.
+
+    On failure it stays where and as it was.
+    """
     db, source = context.db, context.agent(vm.resident_on)
     destination = context.agent(host)
     if host != vm.resident_on:
         reserve(db, vm, host)
     try:
         with translated(db, vm.ref):
-            config = vm_config(db, vm)
             ticket = await destination.hypervisor.expect(config)
             try:
                 handover = await interruptible(context, source.hypervisor.migrate(vm.uuid, ticket, dict(options)))
             except BaseException:
                 await destination.hypervisor.forget_expected(ticket)
                 raise
-            state = await destination.hypervisor.receive(config, ticket, handover)
+            return await destination.hypervisor.receive(config, ticket, handover)
     except BaseException:
         if vm.ref in db.table("VM"):
             with db.transaction() as tx:
                 tx.update(vm.ref, scheduled_to_be_resident_on=NULL_REF)
         raise
-    set_live(db, vm, host, state, context.now())

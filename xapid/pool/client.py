@@ -21,7 +21,7 @@ OK: Final = 200
 
 
 @implementer(IOpenSSLClientConnectionCreator)
-class _Unverified:
+class Unverified:
     """TLS with whoever answers: the certificates of the pool are only learnt in the conversation."""
 
     def __init__(self) -> None:
@@ -35,9 +35,11 @@ class _Unverified:
 
 
 @implementer(IPolicyForHTTPS)
-class _Policy:
-    def creatorForNetloc(self, hostname: bytes, port: int) -> _Unverified:
-        return _Unverified()
+class UnverifiedPolicy:
+    """The same, as an agent asks for it."""
+
+    def creatorForNetloc(self, hostname: bytes, port: int) -> Unverified:
+        return Unverified()
 
 
 class XenAPIClient:
@@ -46,7 +48,7 @@ class XenAPIClient:
     def __init__(self, reactor: Any, address: str, port: int, failed: Callable[[], XenAPIError]) -> None:
         host = f"[{address}]" if ":" in address else address
         self._url = f"https://{host}:{port}/jsonrpc"
-        agent = Agent(reactor, _Policy())  # type: ignore[no-untyped-call]  # Twisted's
+        agent = Agent(reactor, UnverifiedPolicy())  # type: ignore[no-untyped-call]  # Twisted's
         self._http = treq.client.HTTPClient(agent)
         self._failed = failed
 
