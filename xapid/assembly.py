@@ -46,6 +46,7 @@ from xapid.operations.services import Services
 from xapid.operations.routine_checks import RoutineChecks
 from xapid.operations.sweep import Sweep
 from xapid.pool.agents import HostAgents
+from xapid.pool.elsewhere import Elsewhere
 from xapid.pool.federation import Federation
 from xapid.pool.membership import Membership
 from xapid.pool.role import Role
@@ -186,6 +187,7 @@ async def assemble(
     federation = Federation(db, clock, role, agents, secrets, passwords, Reports(db, clock, services), lambda: site.port)
     federation.left = lambda: sessions.destroy_where(lambda session: True)
     services.pool = federation
+    services.elsewhere = Elsewhere(clock, lambda: site.port)
     for row in db.table("host").rows():
         if row.uuid not in elsewhere:
             agent = simulated_host(db, row, clock, federation, surroundings, config.duration_profile)
