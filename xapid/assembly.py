@@ -48,6 +48,7 @@ from xapid.operations.sweep import Sweep
 from xapid.pool.agents import HostAgents
 from xapid.pool.elsewhere import Elsewhere
 from xapid.pool.federation import Federation
+from xapid.pool.inquiry import Inquiries
 from xapid.pool.membership import Membership
 from xapid.pool.role import Role
 from xapid.pool.secrets import PoolSecrets
@@ -187,6 +188,7 @@ async def assemble(
     federation = Federation(db, clock, role, agents, secrets, passwords, Reports(db, clock, services), lambda: site.port)
     federation.left = lambda: sessions.destroy_where(lambda session: True)
     services.pool = federation
+    federation.answer_inquiry = Inquiries(db, services).answer
     services.elsewhere = Elsewhere(clock, lambda: site.port)
     for row in db.table("host").rows():
         if row.uuid not in elsewhere:

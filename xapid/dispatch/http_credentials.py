@@ -46,6 +46,9 @@ class HttpAuthenticator:
         if offered.is_unix:
             return Admitted(services.logins.as_root(host), True)
         if offered.session is not None:
+            coordinator = services.pool.coordinator
+            if coordinator is not None:
+                return Admitted(await coordinator.session(offered.session), False)
             return Admitted(services.sessions.get(offered.session), False)
         if offered.pool_secret is not None:
             return Admitted(await services.logins.with_pool_secret(offered.pool_secret, host), True)

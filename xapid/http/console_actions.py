@@ -15,17 +15,17 @@ from twisted.internet.protocol import Protocol
 
 from xapid.agent.interface import IConsoles
 from xapid.agent.values import AgentFailure
-from xapid.database import Database, Row
+from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
 from xapid.http import pages
 from xapid.http.exchange import Exchange, Serve
 from xapid.http.task_of import task_of
 from xapid.http.websocket import WebSocket, upgrade
+from xapid.operations.console_lookup import FoundConsole, admits_one, find_console
 from xapid.operations.services import Services
 
 _CONNECTED: Final = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nCache-Control: no-cache, no-store\r\n\r\n"
 _HEADERS: Final = [("Connection", "close"), ("Cache-Control", pages.NO_CACHE)]
-_GRAPHICAL: Final = "rfb"
 _PROTOCOLS: Final[Mapping[str, Literal["rfb", "vt100"]]] = {"rfb": "rfb", "vt100": "vt100"}
 
 
@@ -33,15 +33,16 @@ _PROTOCOLS: Final[Mapping[str, Literal["rfb", "vt100"]]] = {"rfb": "rfb", "vt100
 class Place:
     """A console and where it is drawn."""
 
-    vm: Row
-    protocol: str
+    console: FoundConsole
+    only_one: bool
+    """Whether it takes only one connection at a time."""
     consoles: IConsoles | None
     """None: its host has none to show."""
 
     @property
     def key(self) -> str:
         """What the agent calls the VM."""
-        return "" if self.vm.is_control_domain else str(self.vm.uuid)
+        return "" if self.console.is_control_domain else self.console.vm
 
 
 class Full(Exception):
@@ -68,8 +69,10 @@ class ConsoleActions:
     def _answering(self, serve: Serve) -> Serve:
         async def serve_or_refuse(exchange: Exchange) -> None:
             try:
-                with task_of(self._services, exchange):
+                async with task_of(self._services, exchange):
                     await serve(exchange)
+            except AgentFailure as failure:
+                exchange.refuse(500, str(failure))
             except XenAPIError as error:
                 exchange.refuse(403 if error.code == "RBAC_PERMISSION_DENIED" else 500, " ".join(error.description))
             except Full:
@@ -81,7 +84,7 @@ class ConsoleActions:
 
     async def connect(self, exchange: Exchange) -> None:
         """Serves ``CONNECT /console``. 404 for a VM without such a console, 500 where there is no running VM here."""
-        place = self._place(exchange, "connect_console", "host_console")
+        place = await self._place(exchange, "connect_console", "host_console")
         inner = self._opened(exchange, place)
         if inner is None:
             exchange.start(404, _HEADERS, "HTTP/1.1")
@@ -96,7 +99,7 @@ class ConsoleActions:
         if answer is None:
             exchange.refuse(501, "consoles are WebSockets here")
             return
-        inner = self._opened(exchange, self._place(exchange, "connect_console_ws", "host_console_ws"))
+        inner = self._opened(exchange, await self._place(exchange, "connect_console_ws", "host_console_ws"))
         if inner is None:
             exchange.start(404, _HEADERS, "HTTP/1.1")
         else:
@@ -106,7 +109,7 @@ class ConsoleActions:
 
     async def snapshot(self, exchange: Exchange) -> None:
         """Serves ``GET /vncsnapshot``: the screen as a PNG picture."""
-        place = self._place(exchange, "get_vncsnapshot", "host_console")
+        place = await self._place(exchange, "get_vncsnapshot", "host_console")
         if place.consoles is None:
             exchange.start(404, _HEADERS, "HTTP/1.1")
             return
@@ -123,41 +126,24 @@ class ConsoleActions:
         )
         exchange.write(picture)
 
-    def _place(self, exchange: Exchange, action: str, of_hosts: str) -> Place:
-        """Which console is meant. Errors: RBAC_PERMISSION_DENIED, HANDLE_INVALID, UUID_INVALID, VM_BAD_POWER_STATE, …"""
-        vm, console = self._named(exchange)
-        if vm.is_control_domain:
-            self._services.rbac.check_http(exchange.session.session, action, of_hosts)
-        if vm.power_state != "Running":
-            raise XenAPIError("VM_BAD_POWER_STATE", vm.ref, "running", vm.power_state.lower())
-        if vm.resident_on != exchange.origin.host:
-            raise XenAPIError("VM_NOT_RESIDENT_HERE", vm.ref, exchange.origin.host)
-        protocol = console.protocol if console is not None else ""
-        agent = self._services.agents.get(vm.resident_on)
-        return Place(vm, protocol, getattr(agent, "consoles", None))
-
-    def _named(self, exchange: Exchange) -> tuple[Row, Row | None]:
-        """The VM that is meant, and which of its consoles: the graphical one if only the VM is said."""
-        db, query = self._database, exchange.head.query
-        if "ref" in query:
-            found = db.find(query["ref"])
-            if found is None or found.kind not in ("VM", "console"):
-                raise XenAPIError("HANDLE_INVALID", "console", query["ref"])
+    async def _place(self, exchange: Exchange, action: str, of_hosts: str) -> Place:
+        """Which console is meant. Errors: those of :func:`find_console`, and RBAC_PERMISSION_DENIED."""
+        db, services, host = self._database, self._services, exchange.origin.host
+        coordinator = services.pool.coordinator
+        if coordinator is None:
+            found, only_one = find_console(db, exchange.head.query, host), admits_one(db)
         else:
-            uuid = query.get("uuid", "")
-            found = db.table("VM").find_uuid(uuid) or db.table("console").by_uuid(uuid)
-        if found.kind == "console":
-            return db.get("VM", found.VM), found
-        rows = [db.get("console", ref) for ref in found.consoles]
-        return found, next((row for row in rows if row.protocol == _GRAPHICAL), None)
+            found, only_one = await coordinator.console(exchange.head.query, db.get("host", host).uuid)
+        if found.is_control_domain:
+            services.rbac.check_http(exchange.session.session, action, of_hosts)
+        return Place(found, only_one, getattr(services.agents.get(host), "consoles", None))
 
     def _opened(self, exchange: Exchange, place: Place) -> Protocol | None:
         """What speaks to the client; None if there is no such console. Raises Full."""
-        protocol = _PROTOCOLS.get(place.protocol)
+        protocol = _PROTOCOLS.get(place.console.protocol)
         if place.consoles is None or protocol is None:
             return None
-        pool = next(iter(self._database.table("pool")), None)
-        if pool is not None and pool.limit_console_sessions and self._open[place.key]:
+        if place.only_one and self._open[place.key]:
             raise Full
         try:
             inner = place.consoles.open(place.key, protocol)

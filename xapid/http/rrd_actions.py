@@ -55,7 +55,7 @@ class RrdActions:
 
     def _with_task(self, serve: Serve) -> Serve:
         async def serve_under_task(exchange: Exchange) -> None:
-            with task_of(self._services, exchange):
+            async with task_of(self._services, exchange):
                 await serve(exchange)
 
         return serve_under_task

@@ -1,53 +1,51 @@
 """The task that a request names in ``task_id``: whoever serves the request ends it, one way or the other.
 
 Clients make one even for statistics, and show it until it is ended. Requests that name none have none, since some come every
-few seconds; those whose outcome matters have one of their own (:mod:`xapid.http.work`).
+few seconds; those whose outcome matters have one of their own (:mod:`xapid.http.work`). A member has its coordinator end it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from xapid.auth.rbac import ANY_TASK
 from xapid.auth.sessions import Session
 from xapid.datamodel.errors import XenAPIError
 from xapid.http.exchange import Disconnected, Exchange
 from xapid.operations.services import Services
-from xapid.tasks.running import RunningTask
+from xapid.pool.inquiry import end_task, may_end_any
 
 
-@contextmanager
-def task_of(services: Services, exchange: Exchange) -> Iterator[None]:
+@asynccontextmanager
+async def task_of(services: Services, exchange: Exchange) -> AsyncIterator[None]:
     """Ends the task of ``exchange`` with the block: it failed if the block did.
 
     Tasks that are not there, and those that the caller may not change, are passed over.
     """
-    ref = exchange.head.argument("task_id")
-    task = None if ref is None else _find(services, exchange.session.session, ref)
-    if task is None:
+    ref, session = exchange.head.argument("task_id"), exchange.session.session
+    if ref is None:
         yield
         return
+    failure: tuple[str, ...] | None = None
     try:
         yield
     except XenAPIError as error:
-        task.fail(error.description)
+        failure = error.description
         raise
     except Disconnected:
-        task.fail(("INTERNAL_ERROR", "the client hung up"))
+        failure = ("INTERNAL_ERROR", "the client hung up")
         raise
     except BaseException as error:
-        task.fail(("INTERNAL_ERROR", type(error).__name__))
+        failure = ("INTERNAL_ERROR", type(error).__name__)
         raise
-    task.succeed_text("")
+    finally:
+        await _end(services, session, ref, failure)
 
 
-def _find(services: Services, session: Session, ref: str) -> RunningTask | None:
-    owner = services.tasks.owner(ref)
-    is_own = bool(session.auth_user_sid) and session.auth_user_sid == owner
-    if not is_own and not services.rbac.allows(session, ANY_TASK):
-        return None
-    try:
-        return services.tasks.attach(ref)
-    except XenAPIError:
-        return None
+async def _end(services: Services, session: Session, ref: str, failure: tuple[str, ...] | None) -> None:
+    may_any = may_end_any(services, session)
+    coordinator = services.pool.coordinator
+    if coordinator is None:
+        end_task(services, ref, session.auth_user_sid, may_any, failure)
+    else:
+        await coordinator.end_task(ref, session, may_any, failure)

@@ -27,7 +27,8 @@ from xapid.pool import adoption
 from xapid.pool.agents import HostAgents
 from xapid.pool.client import XenAPIClient
 from xapid.pool.dialling import Peer
-from xapid.pool.link import HostLink
+from xapid.pool.inquiry import INQUIRY, Coordinator
+from xapid.pool.link import Answer, HostLink
 from xapid.pool.liveness import Beat, Liveness
 from xapid.pool.membership import Membership, Place
 from xapid.pool.role import Role
@@ -77,6 +78,8 @@ class Federation:
         """Called when this daemon has become a member: sessions of its former pool mean nothing any more."""
         self.start_afresh: Callable[[], Awaitable[None]] = _nothing
         """Called when this daemon has been ejected: its database is to hold a new pool of one host."""
+        self.answer_inquiry: Answer | None = None
+        """What answers questions of members (:meth:`xapid.pool.inquiry.Inquiries.answer`)."""
         passwords.observers.append(self._spread_password)
 
     # Beginning and end --------------------------------------------------------------------------------------------------
@@ -269,6 +272,14 @@ class Federation:
         self._told.carrier_changed(*args)
 
     @property
+    def coordinator(self) -> Coordinator | None:
+        """Whom a member asks; None if this daemon is the coordinator."""
+        leader = self.membership.leader
+        if leader is None:
+            return None
+        return Coordinator((self._peers.get(leader.host) or self._peer(leader)).send)
+
+    @property
     def _told(self) -> Any:
         leader = self.membership.leader
         if leader is None:
@@ -294,6 +305,8 @@ class Federation:
             return orjson.dumps({"began": self._began, "time": self._reactor.seconds()})
         if path.startswith(ADOPT):
             return await self._adopt(host, body)
+        if path.startswith(INQUIRY) and leader is None and self.answer_inquiry is not None:
+            return await self.answer_inquiry(path, body)
         if path.startswith(OBSERVER) and leader is None:
             return await answer_observer(self._observer, path, body)
         if path.startswith(AGENT) and host != self._own_uuid() and host in self.membership.pins():

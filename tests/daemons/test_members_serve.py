@@ -1,0 +1,97 @@
+"""A member daemon serves what clients come straight to it for: consoles and statistics, with the coordinator's sessions."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+from xapid.testing.processes import Daemon, Daemons
+
+LIMIT = 30
+CONNECTED = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nCache-Control: no-cache, no-store\r\n\r\n"
+
+
+@pytest.fixture
+def pair(xapid_daemons: Daemons) -> Iterator[tuple[Daemon, Daemon]]:
+    """A coordinator, and a daemon that has joined it."""
+    leader, joiner = xapid_daemons.pool(2)
+    yield leader, joiner
+
+
+def unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def said_to(method: str, url: str, session: str, count: int) -> bytes:
+    """The first bytes of an answer."""
+    parts = urlsplit(url)
+    with (
+        socket.create_connection((parts.hostname, parts.port), timeout=LIMIT) as plain,
+        unverified().wrap_socket(plain, server_hostname=parts.hostname) as stream,
+    ):
+        stream.sendall(f"{method} {parts.path}?{parts.query}&session_id={quote(session)} HTTP/1.1\r\n\r\n".encode())
+        said = b""
+        while len(said) < count and (data := stream.recv(65536)):
+            said += data
+        return said[:count]
+
+
+def get(url: str) -> tuple[int, bytes]:
+    """Status and body."""
+    try:
+        with urllib.request.urlopen(url, context=unverified(), timeout=LIMIT) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, refusal.read()
+
+
+def test_a_member_serves_consoles_and_statistics(pair: tuple[Daemon, Daemon]) -> None:
+    """The VM's console is at the member and answers there; its figures are too, and the client's task is ended."""
+    leader, joiner = pair
+    session = leader.session()
+    api = session.xenapi
+    (member,) = [ref for ref, host in api.host.get_all_records().items() if host["address"] == joiner.address]
+    (template,) = api.VM.get_by_name_label("Other install media")
+    vm = api.VM.clone(template, "far")
+    api.VM.provision(vm)
+    api.VM.start_on(vm, member, False, False)
+    uuid = api.VM.get_uuid(vm)
+
+    (console,) = api.VM.get_consoles(vm)
+    location = api.console.get_location(console)
+    assert location.startswith(f"https://{joiner.address}:{joiner.port}/console?")
+    expected = CONNECTED + b"RFB 003.008\n"
+    assert said_to("CONNECT", location, session._session, len(expected)) == expected
+    domain = api.host.get_control_domain(member)
+    own = next(api.console.get_location(ref) for ref in api.VM.get_consoles(domain))
+    assert said_to("CONNECT", own, session._session, len(expected)) == expected
+    assert said_to("CONNECT", location, "OpaqueRef:none", 12) == b"HTTP/1.1 401"
+    assert said_to("CONNECT", f"{leader.url}/console?uuid={uuid}", session._session, 12) == b"HTTP/1.1 500"
+
+    base = f"https://{joiner.address}:{joiner.port}"
+    login = f"session_id={quote(session._session)}"
+    deadline = time.monotonic() + LIMIT
+    while True:
+        task = api.task.create("poll", "")
+        status, body = get(f"{base}/rrd_updates?start=-60&host=true&json=true&interval=5&{login}&task_id={quote(task)}")
+        assert status == 200
+        assert api.task.get_status(task) == "success"
+        legend = json.loads(body)["meta"]["legend"]
+        assert f"AVERAGE:host:{api.host.get_uuid(member)}:cpu0" in legend
+        if f"AVERAGE:vm:{uuid}:memory" in legend:
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert get(f"{base}/rrd_updates?start=-60&session_id=OpaqueRef:none")[0] == 401
+    assert get(f"{leader.url}/vm_rrd?uuid={uuid}&{login}")[0] == 200
+    assert get(f"{base}/vm_rrd?uuid=unknown&{login}")[0] == 404
