@@ -26,7 +26,8 @@ SETTLES_S = 15.0
 SPARE_FILES = 8
 SPARE_MEMORY = 24 * 2**20
 """What an allocator may keep for the next time."""
-QUICK_S = 0.05
+QUICK_S = 0.25
+"""For a getter, also on a machine that is busy with other tests; without them it is a millisecond."""
 CONNECTIONS = 2000
 
 
@@ -235,7 +236,7 @@ def test_slow_heads_hinder_nobody_and_are_ended(target: Target) -> None:
             assert target.quickness() < QUICK_S
         for client in clients:
             client.setblocking(False)
-        assert ended(clients, 14.0) == len(clients)
+        assert ended(clients, 18.0) == len(clients)
 
 
 def test_requests_that_break_off_leave_nothing(target: Target) -> None:
