@@ -162,7 +162,13 @@ class OtherPool:
 
     async def call(self, method: str, *params: Any) -> Any:
         """The result of a call, as JSON has it."""
-        return await self._client.call(method, self._session, *params)
+        try:
+            return await self._client.call(method, self._session, *params)
+        except XenAPIError as error:
+            if error.code == "SESSION_INVALID":
+                # The session of our own caller is another one, and must not look ended.
+                raise unreachable() from error
+            raise
 
     async def put(self, path: str, query: Mapping[str, str], pieces: AsyncIterable[bytes]) -> Any:
         """Upload to ``path``, at whichever host the coordinator sends it to; returns the result of the task."""
