@@ -59,6 +59,7 @@ class Table:
         self.deletions: deque[Deletion] = deque(maxlen=DELETIONS_KEPT)
         self._rows: dict[str, Row] = {}
         self._read = reader(self.stored)
+        self._places = {name: place for place, name in enumerate(self.stored)}
         self._pick = picker(self.stored)
         self._has_uuid = "uuid" in self.stored
         self._has_name = "name_label" in self.stored
@@ -132,9 +133,9 @@ class Table:
 
     def evolve(self, row: Row, generation: int, changes: dict[str, Any]) -> Row:
         """``row`` with ``changes``, as modified in ``generation``."""
-        values = self._read(row)
-        if changes:
-            values = tuple(changes.get(name, value) for name, value in zip(self.stored, values, strict=True))
+        values = list(self._read(row))
+        for name, value in changes.items():
+            values[self._places[name]] = value
         return self.row_class(row.ref, self, row._created, generation, *values)  # type: ignore[call-arg]
 
     def stored_values(self, row: Row) -> dict[str, Any]:

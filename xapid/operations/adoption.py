@@ -39,10 +39,9 @@ async def take_up(db: Database, agent: IHostAgent, host: str) -> None:
 
 def recompute(db: Database) -> None:
     """Bring ``allowed_operations`` of everything up to date, and forget operations that a former life began."""
+    tables = [table for table in db.tables.values() if "allowed_operations" in table.stored and table.cls.name != "task"]
     with db.transaction() as tx:
-        for table in db.tables.values():
-            if "allowed_operations" in table.stored and table.cls.name != "task":
-                allowed.refresh(tx, db, *table.rows())
+        allowed.refresh(tx, db, *(row for table in tables for row in table.rows()))
 
 
 def mark_started(db: Database, host: str, now: datetime) -> None:
