@@ -106,6 +106,13 @@ def test_a_fixed_vhd_is_the_disk_with_a_footer(disk):
     refused(BadImage, from_vhd, bytes(disk.data[512:] + footer), empty())
 
 
+@pytest.mark.parametrize("mebibytes", [256, 258])
+def test_a_vhd_whose_table_fills_sectors_is_like_any_other(mebibytes):
+    disk, target = filled((0, 512), (255 * MIB, 512), size=mebibytes * MIB), empty(mebibytes * MIB)
+    from_vhd(vhd(disk), target)
+    assert target.data == disk.data
+
+
 def test_an_empty_vhd_of_two_tebibytes_is_its_table(disk):
     class Vast:
         size = 2040 << 30

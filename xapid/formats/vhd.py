@@ -59,8 +59,7 @@ async def write_vhd(source: Source, uuid_: str, now: float, parent: Parent | Non
     table_at = (3 + locators) * SECTOR
     yield footer + _header(entries, table_at, parent, now) + name.ljust(locators * SECTOR, b"\0")
     data_at = table_at // SECTOR + -(-entries * 4 // SECTOR)
-    for piece in _table(blocks, entries, data_at):
-        yield piece
+    yield _table(blocks, entries, data_at)
     async for block, ranges in _by_block(source):
         bitmap = sum(((1 << length // SECTOR) - 1) << (BLOCK - start - length) // SECTOR for start, length in ranges)
         yield bitmap.to_bytes(_BITMAP)
@@ -89,13 +88,13 @@ async def _by_block(source: Source) -> AsyncIterator[tuple[int, list[tuple[int, 
         yield block, ranges
 
 
-def _table(blocks: array[int], entries: int, data_at: int) -> list[bytes]:
+def _table(blocks: array[int], entries: int, data_at: int) -> bytes:
     table = array("I", [_UNUSED]) * entries
     for number, block in enumerate(blocks):
         table[block] = data_at + number * (BLOCK + _BITMAP) // SECTOR
     table.byteswap()
     data = table.tobytes()
-    return [data, b"\xff" * (-len(data) % SECTOR)]
+    return data + b"\xff" * (-len(data) % SECTOR)
 
 
 def _footer(size: int, kind: int, uuid_: str, now: float) -> bytes:

@@ -39,7 +39,7 @@ _TURN_AFTER: Final = 8 << 20
 
 
 async def give_out(context: Context, disk: Row, format_: Format, base: Row | None) -> AsyncIterator[bytes]:
-    """A disk, piece by piece; with ``base`` only what differs from it, in the formats that can say so.
+    """A disk, piece by piece, none of which is empty; with ``base`` only what differs from it, in the formats that can say so.
 
     Errors: VDI_TOO_LARGE, TASK_CANCELLED, and what reading fails with.
     """
