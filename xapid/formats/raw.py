@@ -14,6 +14,7 @@ from xapid.xva.streams import ByteStream
 
 _RECORD: Final = struct.Struct("<QI")
 _ZEROES: Final = bytes(PIECE)
+_WORTH: Final = PIECE // 2
 
 
 async def write_raw(source: Source) -> AsyncIterator[bytes]:
@@ -39,12 +40,21 @@ def _gap(length: int) -> Iterator[bytes]:
 async def read_raw(stream: ByteStream, sink: Sink) -> int:
     """All that comes goes to the disk, from its beginning. Returns how much that was. Raises TooSmall."""
     at = 0
-    while data := await stream.some():
+    while data := await _much(stream):
         if at + len(data) > sink.size:
             raise TooSmall(at + len(data))
         await sink.write(at, data)
         at += len(data)
     return at
+
+
+async def _much(stream: ByteStream) -> bytes:
+    """What comes, until it is worth writing: networks bring it in small pieces."""
+    parts, size = [], 0
+    while size < _WORTH and (data := await stream.some()):
+        parts.append(data)
+        size += len(data)
+    return b"".join(parts)
 
 
 async def write_records(source: Source) -> AsyncIterator[bytes]:
