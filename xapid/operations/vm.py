@@ -11,6 +11,9 @@ from xapid.operations.vm_data_sources import (
     query_data_source,
     record_data_source,
 )
+from xapid.operations.vm_fetch import import_, import_convert
+from xapid.operations.vm_firmware import get_secureboot_readiness, set_uefi_mode, update_secureboot_certificates_on_boot
+from xapid.operations.vm_guest_calls import s3_resume, s3_suspend, sysprep
 from xapid.operations.vm_memory import (
     compute_memory_overhead,
     get_cooperative,
@@ -50,6 +53,7 @@ from xapid.operations.vm_questions import (
     send_trigger,
     update_allowed_operations,
 )
+from xapid.operations.vm_recover import assert_can_be_recovered, get_SRs_required_for_recovery, recover
 from xapid.operations.vm_revert import revert
 from xapid.operations.vm_settings import (
     add_to_blocked_operations,
@@ -104,6 +108,7 @@ __all__ = [
     "add_to_other_config",
     "add_to_platform",
     "assert_agile",
+    "assert_can_be_recovered",
     "assert_can_boot_here",
     "assert_can_migrate",
     "assert_can_migrate_sender",
@@ -123,15 +128,19 @@ __all__ = [
     "csvm",
     "destroy",
     "forget_data_source_archives",
+    "get_SRs_required_for_recovery",
     "get_allowed_VBD_devices",
     "get_allowed_VIF_devices",
     "get_boot_record",
     "get_cooperative",
     "get_data_sources",
     "get_possible_hosts",
+    "get_secureboot_readiness",
     "hard_reboot",
     "hard_reboot_internal",
     "hard_shutdown",
+    "import_",
+    "import_convert",
     "maximise_memory",
     "migrate_send",
     "pause",
@@ -142,6 +151,7 @@ __all__ = [
     "query_data_source",
     "query_services",
     "record_data_source",
+    "recover",
     "remove_from_NVRAM",
     "remove_from_blocked_operations",
     "remove_from_other_config",
@@ -151,6 +161,8 @@ __all__ = [
     "resume_on",
     "retrieve_wlb_recommendations",
     "revert",
+    "s3_resume",
+    "s3_suspend",
     "send_sysrq",
     "send_trigger",
     "set_HVM_boot_policy",
@@ -190,13 +202,16 @@ __all__ = [
     "set_snapshot_schedule",
     "set_start_delay",
     "set_suspend_VDI",
+    "set_uefi_mode",
     "shutdown",
     "snapshot",
     "start",
     "start_on",
     "suspend",
+    "sysprep",
     "unpause",
     "update_allowed_operations",
+    "update_secureboot_certificates_on_boot",
     "update_snapshot_metadata",
     "wait_memory_target_live",
 ]

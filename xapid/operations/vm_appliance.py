@@ -11,6 +11,12 @@ from twisted.internet.defer import DeferredList, ensureDeferred
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.context import Context
+from xapid.operations.vm_appliance_recover import assert_can_be_recovered, get_SRs_required_for_recovery, recover
+
+__all__ = [
+    "assert_can_be_recovered", "clean_shutdown", "get_SRs_required_for_recovery", "hard_shutdown", "recover", "shutdown",
+    "start",
+]  # fmt: skip
 
 
 @attrs.frozen
