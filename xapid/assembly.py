@@ -43,6 +43,7 @@ from xapid.operations import adoption
 from xapid.operations.binding import bind
 from xapid.operations.reports import Reports
 from xapid.operations.services import Services
+from xapid.operations.vmss_schedule import Schedules
 from xapid.operations.routine_checks import RoutineChecks
 from xapid.operations.sweep import Sweep
 from xapid.pool.agents import HostAgents
@@ -105,6 +106,7 @@ class Pool:
     dispatcher: Dispatcher
     surroundings: Surroundings
     sweep: Sweep
+    schedules: Schedules
     checks: RoutineChecks
     made_up_password: str | None
     """Root's password, if it was made up just now: the only time that it is known."""
@@ -115,6 +117,7 @@ class Pool:
         self.services.tasks.start()
         self.services.logins.start()
         self.sweep.start()
+        self.schedules.start()
         self.checks.start()
 
     def stop(self) -> None:
@@ -123,6 +126,7 @@ class Pool:
         self.services.tasks.stop()
         self.services.logins.stop()
         self.sweep.stop()
+        self.schedules.stop()
         self.checks.stop()
 
     def hosts(self) -> list[Row]:
@@ -206,6 +210,9 @@ async def assemble(
         dispatcher=dispatcher,
         surroundings=surroundings,
         sweep=Sweep(db, clock),
+        schedules=Schedules(
+            db, clock, lambda ref: dispatcher.by_itself("VMSS.snapshot_now", ref), lambda: federation.membership.leader is not None
+        ),
         checks=RoutineChecks(db, clock, services.logins.failed),
         made_up_password=await _initialise_password(db, passwords, config),
     )
