@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import re
-from typing import Any
+from typing import Any, cast
 
 from argon2 import PasswordHasher
 from twisted.internet.defer import Deferred
@@ -74,6 +74,8 @@ class WholePath:
         services.passwords._hasher = cheap
         services.passwords.set_hash(cheap.hash("correct horse"))
         services.power = _NoPower()
+        for row in pool.hosts():  # to sum up a terabyte of zeroes takes its time, in a thread where there are threads
+            cast(Any, services.agents.get(row.ref)).storage._summing = lambda opened, size: lambda: f"{size:032x}"
         self.admitted = False
         for name in ("get", "get_on_member", "open", "open_local"):
             self._watch(services.sessions, name)
