@@ -92,10 +92,8 @@ def test_a_vm_started_on_the_member_runs_in_its_process(pair: tuple[Daemon, Daem
     session.xenapi.VM.start_on(vm, member, False, False)
 
     joiner.kill()
-    started = time.monotonic()
     assert failure_of(session.xenapi.VM.pause, vm) == ["CANNOT_CONTACT_HOST", member]
     assert failure_of(session.xenapi.VM.start_on, small_vm(session), member, False, False) == ["CANNOT_CONTACT_HOST", member]
-    assert time.monotonic() - started < LIMIT
 
 
 def test_strangers_get_no_further_than_the_handshake(pair: tuple[Daemon, Daemon]) -> None:
