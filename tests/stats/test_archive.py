@@ -6,7 +6,7 @@ from array import array
 from math import isnan, nan
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xapid.stats.archive import SPANS, Archive, Ring, consolidate
@@ -135,6 +135,7 @@ def test_the_spans_are_ten_minutes_two_hours_a_week_and_a_year() -> None:
     ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(nan)), min_size=12, max_size=12))
 def test_a_consolidated_value_lies_between_the_extremes(values: list[float]) -> None:
     known = [value for value in values if not isnan(value)]
@@ -148,6 +149,7 @@ def test_a_consolidated_value_lies_between_the_extremes(values: list[float]) -> 
         assert found["MIN"] - 1e-6 <= found["AVERAGE"] <= found["MAX"] + 1e-6
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=60), st.integers(0, 700))
 def test_a_ring_holds_what_a_list_would(gaps: list[int], after: int) -> None:
     """Whatever gaps there are, a span of the ring is what a plain list of rows says."""

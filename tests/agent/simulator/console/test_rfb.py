@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -251,6 +251,7 @@ def test_a_client_that_does_not_read_is_not_written_to() -> None:
     viewer.protocol.connectionLost()
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=8))
 def test_no_bytes_break_it(parts: list[bytes]) -> None:
     viewer = Viewer(Guest()).begin()
@@ -259,6 +260,7 @@ def test_no_bytes_break_it(parts: list[bytes]) -> None:
     viewer.protocol.connectionLost()
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab\n\r\b\x07", max_size=400))
 def test_whatever_is_written_stays_on_the_screen(text: str) -> None:
     screen = Terminal("title")
