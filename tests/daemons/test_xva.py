@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import http.server
 import random
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote
 
 import pytest
+import XenAPI
 import zstandard
 
 from archives_over_https import LIMIT, NULL, Api, disks, ended, everything, get, put, read_head, request, sr_of, tls, vms_of
@@ -322,3 +327,56 @@ def test_a_host_without_the_storage_sends_clients_to_one_that_has_it(xapid_daemo
     status, headers, _ = request(daemon, "GET", f"/export?session_id={session.session_id}&ref={vm}")
     assert status == 302
     assert address in headers["location"]
+
+
+@contextmanager
+def web_server(files: dict[str, bytes | str]) -> Iterator[str]:
+    """The address of a server with files, or redirects to other addresses."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = files.get(self.path)
+            if isinstance(found, str):
+                self.send_response(302)
+                self.send_header("Location", found)
+                self.end_headers()
+                return
+            self.send_response(200 if found is not None else 404)
+            self.end_headers()
+            self.wfile.write(found or b"")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_the_server_fetches_archives_by_itself(daemon: Daemon, session: Api) -> None:
+    """Over some redirects but not over many, and to nothing but HTTP; from another pool as from any web server."""
+    fetch, sr = session.VM.__getattr__("import"), sr_of(session)
+    files: dict[str, bytes | str] = {
+        "/vm.xva": archive(DISK),
+        "/half.xva": archive(DISK)[: 2 * CHUNK],
+        "/local": "file:///etc/passwd",
+    }
+    files |= {f"/{n}": f"/{n - 1}" for n in range(2, 8)} | {"/1": "/vm.xva"}
+    before = everything(session)
+    with web_server(files) as url:
+        for path in ("/none", "/local", "/7", "/half.xva"):
+            with pytest.raises(XenAPI.Failure, match="IMPORT_ERROR"):
+                fetch(f"{url}{path}", sr, False, False)
+        assert everything(session) == before
+        (vm,) = fetch(f"{url}/5", sr, False, False)
+    with pytest.raises(XenAPI.Failure, match="IMPORT_ERROR"):
+        fetch(url, sr, False, False)
+    assert disks_of(get(daemon, session, vm)).popitem()[1] == DISK
+    export = f"https://root:{quote(daemon.password or '')}@{daemon.address}:{daemon.port}/export?ref={vm}"
+    (again,) = fetch(export, sr, False, False)
+    assert disks_of(get(daemon, session, again)).popitem()[1] == DISK
