@@ -87,10 +87,15 @@ def _of_indexes(table: Table) -> Iterator[str]:
             yield f"{name} {row.ref}: another object has its uuid {uuid}"
         elif uuid and table.find_uuid(uuid) is not row:
             yield f"{name} {row.ref}: its uuid {uuid} does not lead to it"
-        if "name_label" in table.initial and row not in table.by_name(row.name_label):
-            yield f"{name} {row.ref}: its name does not lead to it"
         if table.modified.get(row.ref, row._modified) != row._modified or row._created > row._modified:
             yield f"{name} {row.ref}: its generations are wrong"
+    if "name_label" in table.initial:
+        named: dict[str, set[str]] = {}
+        for row in table.rows():
+            named.setdefault(row.name_label, set()).add(row.ref)
+        for label, refs in named.items():
+            if {row.ref for row in table.by_name(label)} != refs:
+                yield f"{name}: the name {label!r} does not lead to all that have it"
 
 
 def conforms(type_: Type, value: Any) -> bool:

@@ -4,6 +4,7 @@
 ``database``              the journal, with ``database-wal`` and ``database-shm`` while it is open or after a crash
 ``host.pem``              the key and the certificate that the host presents
 ``blobs/``                the contents of blobs, by uuid
+``disks/``                the contents of simulated disks
 ``initial-password``      root's first password, until it is changed
 ``audit.log``             who called what
 ``lock``                  locked by the daemon that uses the directory; says its process

@@ -2,7 +2,8 @@
 
 The file is a tar archive of all that a daemon needs to be the same one somewhere else; unpacked, it is a state directory.
 It holds what a power cut at one moment of the copying would have left: every change that was acknowledged before the copying
-began, and none by half. It is as secret as the directory.
+began, and none by half. It is as secret as the directory. What simulated disks contain is left out, as a pool's database never
+has the contents of its storage.
 """
 
 from __future__ import annotations
