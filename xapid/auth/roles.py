@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -49,8 +50,13 @@ def role_ref(name: str) -> str:
     return REF_PREFIX + role_uuid(name)
 
 
-def records(api: Catalogue) -> Iterator[RoleRecord]:
+@cache
+def records(api: Catalogue) -> tuple[RoleRecord, ...]:
     """The roles, from the most to the least powerful, then every permission."""
+    return tuple(_records(api))
+
+
+def _records(api: Catalogue) -> Iterator[RoleRecord]:
     every = sorted(permissions(api), key=lambda permission: permission.name)
     refs = {permission.name: role_ref(permission.name) for permission in every}
     for name, doc in ROLES.items():

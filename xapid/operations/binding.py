@@ -12,6 +12,7 @@ import inspect
 import keyword
 import pkgutil
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +36,7 @@ class Bound:
     is_async: bool
 
 
+@cache
 def bind(api: Catalogue) -> Mapping[str, Bound]:
     """The functions of all messages that have one, by the message's wire name. Raises BindingError."""
     present = {info.name for info in pkgutil.iter_modules(package.__path__)}
