@@ -32,6 +32,10 @@ class HttpParser:
     def __init__(self) -> None:
         self._logged = LoggedFailures().__enter__()
 
+    def close(self) -> None:
+        """Ends the watch over the log."""
+        self._logged.__exit__(None, None, None)
+
     def check(self, data: bytes) -> bytes:
         """What came back. Raises Trouble, or whatever escaped."""
         whole, whole_calls = self._talk(data, [len(data)])
