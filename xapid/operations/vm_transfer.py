@@ -102,7 +102,7 @@ async def _fill(context: Context, incoming: Archive, work: Import, *, keep: bool
                     disk = db.get("VDI", work.targets[chunk.disk])
                     writer = await stack.enter_async_context(disk_contents.writing(db, context.services.agents, disk))
                     writers[chunk.disk] = writer
-                if chunk.data.count(0) != len(chunk.data):
+                if not archive.is_zero(chunk.data):
                     await writer.write(chunk.offset, chunk.data)
                 done += len(chunk.data)
                 context.task.progress(done / total)

@@ -23,6 +23,7 @@ from xapid.xva.streams import ByteStream, Read, Truncated
 
 CHUNK: Final = 1 << 20
 DOCUMENT: Final = "ova.xml"
+_ZEROES: Final = bytes(CHUNK)
 _LARGEST_CHUNK: Final = 16 << 20
 _LARGEST_CHECKSUM: Final = 4096
 _CHUNK_NAME: Final = re.compile(r"([^/]+)/(\d{8,})")
@@ -60,9 +61,14 @@ async def chunks(disk: Disk) -> AsyncIterator[tuple[int, list[bytes]]]:
         start = number * CHUNK
         end = min(start + CHUNK, disk.size)
         data = await disk.read(start, end - start)
-        if number in (0, last) or data.count(0) != len(data):
+        if number in (0, last) or not is_zero(data):
             name = f"{disk.id}/{number:08d}"
             yield end, [*member(name, data), *member(name + suffix, checksum(data).encode())]
+
+
+def is_zero(data: bytes) -> bool:
+    """Whether a chunk is all zeroes. Comparing ends at the first byte that is none."""
+    return data == (_ZEROES if len(data) == CHUNK else bytes(len(data)))
 
 
 async def chunk_numbers(size: int, used: AsyncIterable[tuple[int, int]]) -> AsyncIterator[int]:
