@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from xapid.database import Row
 from xapid.datamodel.catalogue import Catalogue, catalogue
 from xapid.datamodel.errors import XenAPIError
-from xapid.datamodel.types import NULL_REF, Type
+from xapid.datamodel.types import NULL_REF, Type, Void
 from xapid.wire.call import Answer, Call, DateText, Dispatcher, Origin
 from xapid.wire.marshal import decoder
 
@@ -237,6 +237,8 @@ def _is_done(answer: Answer | Awaitable[Answer]) -> bool:
 
 def _value(text: str, type_: Type) -> Any:
     """A task's result, which is text in the notation of XML-RPC."""
+    if type_ is Void:
+        return None
     try:
         (loose,), _ = xmlrpc.client.loads(f"<params><param>{text}</param></params>")
     except Exception:  # a result that a client has set itself
