@@ -294,11 +294,13 @@ def test_uploads_that_cannot_be_taken_are_refused_at_once(daemon: Daemon, sessio
             client.sendall(f"PUT {target} HTTP/1.1\r\n{more}\r\n".encode())
             assert read_head(client).split()[1] == status
         assert ended(session, task)["error_info"] == error
+    default = sr_of(session)
     session.pool.set_default_SR(session.pool.get_all()[0], NULL)
     task = session.task.create("import", "")
     status, _, _ = request(daemon, "PUT", f"/import?session_id={session.session_id}&task_id={task}", b"x")
     assert status == 400
     assert ended(session, task)["error_info"] == ["DEFAULT_SR_NOT_FOUND", ""]
+    session.pool.set_default_SR(session.pool.get_all()[0], default)
 
 
 def test_a_host_without_the_storage_sends_clients_to_one_that_has_it(xapid_daemons: Daemons) -> None:
