@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import XenAPI
 
+from xapid.operations import allowed
 from xapid.testing.logged import LoggedFailures
 
 _HERE = Path(__file__).parent
@@ -48,3 +50,50 @@ def tool(request: pytest.FixtureRequest):
 def nothing_is_only_logged(xapid_logged: LoggedFailures) -> LoggedFailures:
     """Fails a test during which a failure was logged, unless it says ``xapid_logged.flush(…)``."""
     return xapid_logged
+
+
+# Pools in this process ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def api(xapid_session: XenAPI.Session):
+    """The calls of a stock client, to a pool in this process."""
+    return xapid_session.xenapi
+
+
+@pytest.fixture
+def refused():
+    """What a call is refused with: code and parameters; nothing if it is not refused."""
+
+    def ask(call, *args):
+        try:
+            call(*args)
+        except XenAPI.Failure as failure:
+            return failure.details
+        return []
+
+    return ask
+
+
+@pytest.fixture
+def change(xapid_server):
+    """Changes an object behind the API's back, and what may be done with it."""
+
+    def update(ref, **fields):
+        db = xapid_server.pool.db
+        with db.transaction() as tx:
+            tx.update(ref, **fields)
+            allowed.refresh(tx, db, db.find(ref))
+
+    return update
+
+
+@pytest.fixture
+def make(xapid_server):
+    """Makes an object behind the API's back."""
+
+    def create(cls, **fields):
+        with xapid_server.pool.db.transaction() as tx:
+            return tx.create(cls, **fields)
+
+    return create

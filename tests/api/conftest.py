@@ -3,52 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import XenAPI
-
-from xapid.operations import allowed
-
-
-@pytest.fixture
-def api(xapid_session):
-    return xapid_session.xenapi
-
-
-@pytest.fixture
-def refused():
-    """What a call is refused with: code and parameters; nothing if it is not refused."""
-
-    def ask(call, *args):
-        try:
-            call(*args)
-        except XenAPI.Failure as failure:
-            return failure.details
-        return []
-
-    return ask
-
-
-@pytest.fixture
-def change(xapid_server):
-    """Changes an object behind the API's back, and what may be done with it."""
-
-    def update(ref, **fields):
-        db = xapid_server.pool.db
-        with db.transaction() as tx:
-            tx.update(ref, **fields)
-            allowed.refresh(tx, db, db.find(ref))
-
-    return update
-
-
-@pytest.fixture
-def make(xapid_server):
-    """Makes an object behind the API's back."""
-
-    def create(cls, **fields):
-        with xapid_server.pool.db.transaction() as tx:
-            return tx.create(cls, **fields)
-
-    return create
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-import XenAPI
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -162,21 +161,3 @@ class World:
 @pytest.fixture
 def world():
     return World()
-
-
-@pytest.fixture
-def api(xapid_session):
-    """The calls of a stock client, to a pool in this process."""
-    return xapid_session.xenapi
-
-
-@pytest.fixture
-def refused():
-    """What a call of the stock client is refused with: code and parameters."""
-
-    def ask(call, *args):
-        with pytest.raises(XenAPI.Failure) as caught:
-            call(*args)
-        return caught.value.details
-
-    return ask

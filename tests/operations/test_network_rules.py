@@ -16,28 +16,6 @@ def host(api):
     return api.pool.get_master(api.pool.get_all()[0])
 
 
-@pytest.fixture
-def change(xapid_server):
-    """Changes an object behind the API's back."""
-
-    def update(ref, **fields):
-        with xapid_server.pool.db.transaction() as tx:
-            tx.update(ref, **fields)
-
-    return update
-
-
-@pytest.fixture
-def make(xapid_server):
-    """Makes an object behind the API's back."""
-
-    def create(cls, **fields):
-        with xapid_server.pool.db.transaction() as tx:
-            return tx.create(cls, **fields)
-
-    return create
-
-
 def pif_of(api, host, device, vlan="-1"):
     rows = api.PIF.get_all_records().items()
     (found,) = [ref for ref, row in rows if (row["host"], row["device"], row["VLAN"]) == (host, device, vlan)]

@@ -40,17 +40,6 @@ def start(api, xapid_clock):
     return begin
 
 
-@pytest.fixture
-def change(xapid_server):
-    """Changes an object behind the API's back."""
-
-    def update(ref, **fields):
-        with xapid_server.pool.db.transaction() as tx:
-            tx.update(ref, **fields)
-
-    return update
-
-
 def alerts(api, obj):
     """Names of the messages about an object."""
     return [m["name"] for m in api.message.get_all_records().values() if m["obj_uuid"] == obj]
