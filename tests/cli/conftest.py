@@ -19,12 +19,16 @@ class Client:
 
     answers: list[str] = attrs.Factory(list)
     files: dict[str, bytes] = attrs.Factory(dict)
-    out: str = ""
+    printed: list[str] = attrs.Factory(list)
     err: str = ""
     asked: list[tuple[str, ...]] = attrs.Factory(list)
 
+    @property
+    def out(self):
+        return "".join(f"{text}\n" for text in self.printed)
+
     def print(self, text):
-        self.out += f"{text}\n"
+        self.printed.append(text)
 
     def print_error(self, text):
         self.err += text

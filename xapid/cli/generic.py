@@ -19,7 +19,7 @@ from xapid.cli.records.tables import LISTINGS
 from xapid.cli.values import comma_separated
 from xapid.database import Row
 
-_TURN: Final = 200
+_TURN: Final = 25
 """Records after which other clients get their turn."""
 
 
@@ -109,7 +109,14 @@ async def print_rows(run: Run, record: Record, rows: Iterable[Row], shown: list[
     if run.printer.minimal:
         shown = shown[:1]
     for number, row in enumerate(rows, 1):
-        run.printer.record([(each.label, await _shown(run, record, each, row, expensive)) for each in shown])
+        fields = []
+        for each in shown:
+            if each.path and not each.is_expensive:
+                value = reading.plain(each)(run.api, row)
+            else:
+                value = await _shown(run, record, each, row, expensive)
+            fields.append((each.label, value))
+        run.printer.record(fields)
         await run.terminal.drained()
         if not number % _TURN:
             await deferLater(run.clock, 0)

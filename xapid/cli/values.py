@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC
+from functools import cache
 from typing import Any, Final
 
 from xapid.cli.failures import CommandFailed
-from xapid.datamodel.types import Bool, DateTime, Enum, Float, Int, Map, Option, Record, Ref, Set, Type
+from xapid.datamodel.types import Bool, DateTime, Enum, Float, Int, Map, Option, Record, Ref, Set, String, Type
 
 NOT_THERE: Final = "<not in database>"
 INVALID: Final = "<invalid reference>"
@@ -63,26 +64,38 @@ _FALSE: Final = frozenset(("false", "f", "no", "n", "0"))
 
 def show(type_: Type, value: Any, uuid: Uuid) -> str:
     """``value`` as text."""
+    return shower(type_)(value, uuid)
+
+
+@cache
+def shower(type_: Type) -> Callable[[Any, Uuid], str]:
+    """The function that makes text of values of a type."""
     match type_:
         case Ref(to=cls):
-            return uuid(cls, value) or NOT_THERE
+            return lambda value, uuid: uuid(cls, value) or NOT_THERE
         case Set(of=of):
-            return "; ".join(show(of, item, uuid) for item in value)
+            item = shower(of)
+            return lambda value, uuid: "; ".join([item(each, uuid) for each in value]) if value else ""
         case Map(key=key, value=of):
-            return "; ".join(f"{show(key, k, uuid)}: {show(of, v, uuid)}" for k, v in value.items())
+            name, item = shower(key), shower(of)
+            return lambda value, uuid: "; ".join([f"{name(k, uuid)}: {item(v, uuid)}" for k, v in value.items()])
         case Enum():
-            return word(type_, value)
+            words = {value: word(type_, value) for value in type_.values}
+            return lambda value, uuid: words.get(value, value)
         case Option(of=of):
-            return NOT_THERE if value is None else show(of, value, uuid)
+            item = shower(of)
+            return lambda value, uuid: NOT_THERE if value is None else item(value, uuid)
         case Record():
-            return "; ".join(f"{name}: {item}" for name, item in value.items())
-    if type_ is Bool:
-        return "true" if value else "false"
-    if type_ is Float:
-        return f"{value:.3f}"
-    if type_ is DateTime:
-        return f"{value.astimezone(UTC):%Y%m%dT%H:%M:%SZ}"
-    return str(value)
+            return lambda value, uuid: "; ".join(f"{name}: {item}" for name, item in value.items())
+    return _BASIC.get(type_, lambda value, uuid: str(value))
+
+
+_BASIC: Final[dict[Type, Callable[[Any, Uuid], str]]] = {
+    String: lambda value, uuid: str(value),
+    Bool: lambda value, uuid: "true" if value else "false",
+    Float: lambda value, uuid: f"{value:.3f}",
+    DateTime: lambda value, uuid: f"{value.astimezone(UTC):%Y%m%dT%H:%M:%SZ}",
+}
 
 
 def word(type_: Enum, value: str) -> str:

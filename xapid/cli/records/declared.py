@@ -34,7 +34,7 @@ class DeclarationError(Exception):
     """A record is declared that cannot be."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Parameter:
     """One parameter of a record."""
 
@@ -48,6 +48,13 @@ class Parameter:
     is_settable: bool = False
     """As a whole."""
 
+    label: str = attrs.field(init=False)
+    """Its name in listings."""
+
+    @label.default
+    def _label(self) -> str:
+        return f"{self.name} ({self.mark:>3}){' [DEPRECATED]' if self.is_deprecated else ''}"
+
     @property
     def is_map(self) -> bool:
         return self.mark.startswith("M")
@@ -60,11 +67,6 @@ class Parameter:
     def is_writable(self) -> bool:
         """Whether users may change it in some way."""
         return self.mark.endswith("RW") or self.is_settable
-
-    @property
-    def label(self) -> str:
-        """Its name in listings."""
-        return f"{self.name} ({self.mark:>3}){' [DEPRECATED]' if self.is_deprecated else ''}"
 
     @property
     def written(self) -> str:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 from xapid.cli.api import Api
 from xapid.cli.records.declared import Parameter, Record
 from xapid.cli.records.special import SPECIAL
-from xapid.cli.values import INVALID, NOT_THERE, show
+from xapid.cli.values import INVALID, NOT_THERE, show, shower
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
-from xapid.datamodel.types import Map, Set, String, Type
+from xapid.datamodel.types import Map, Ref, Set, String, Type
 
 EXPENSIVE: Final = "<expensive field>"
 
 
 async def text(api: Api, record: Record, parameter: Parameter, row: Row) -> str:
     """The parameter as it is shown."""
+    if parameter.path:
+        return plain(parameter)(api, row)
     try:
-        if parameter.path:
-            return plain(api, parameter, row)
         made = SPECIAL[f"{record.cls} {parameter.name}"](api, row)
         return made if isinstance(made, str) else await made
     except XenAPIError as error:
@@ -28,16 +30,30 @@ async def text(api: Api, record: Record, parameter: Parameter, row: Row) -> str:
         raise
 
 
-def plain(api: Api, parameter: Parameter, row: Row) -> str:
-    """A parameter that is a field, as it is shown."""
-    found = _field(api, parameter, row)
-    if found is None:
-        return NOT_THERE
-    type_, value = found
-    if _is_current(parameter):
+@cache
+def plain(parameter: Parameter) -> Callable[[Api, Row], str]:
+    """The function that shows a parameter that is a field."""
+    *steps, (_, last) = parameter.path
+    name, type_ = last.name, last.type
+    if name == "current_operations":
+        # Operations under way are shown without the tasks that they are keyed by.
         assert isinstance(type_, Map)
-        return show(Set(type_.value), value.values(), api.uuid)
-    return show(type_, value, api.uuid)
+        operations = shower(Set(type_.value))
+        return lambda api, row: operations(getattr(row, name).values(), api.uuid)
+    shown = shower(type_)
+    if not steps:
+        return lambda api, row: shown(getattr(row, name), api.uuid)
+    path = [(field.type.to, field.name) for _, field in steps if isinstance(field.type, Ref)]
+
+    def follow(api: Api, row: Row) -> str:
+        here: Row | None = row
+        for cls, field in path:
+            here = api.row(cls, getattr(here, field))
+            if here is None:
+                return NOT_THERE
+        return shown(getattr(here, name), api.uuid)
+
+    return follow
 
 
 async def pairs(api: Api, record: Record, parameter: Parameter, row: Row) -> dict[str, str]:
@@ -74,8 +90,3 @@ def _field(api: Api, parameter: Parameter, row: Row) -> tuple[Type, Any] | None:
         if here is None:
             return None
     return last.type, getattr(here, last.name)
-
-
-def _is_current(parameter: Parameter) -> bool:
-    """Operations under way are shown without the tasks that they are keyed by."""
-    return parameter.path[-1][1].name == "current_operations"

@@ -53,7 +53,7 @@ RECORDS = (
         """
         RO uuid name=name_label description=name_description
         """,
-        Listing("role", "uuid name description subroles", expression='not (field "subroles" = "()")'),
+        Listing("role", "uuid name description subroles", expression="subroles<>[]"),
     ),
     Record(
         "Cluster",
