@@ -119,3 +119,16 @@ def test_events_are_waited_for(xe, vm):
     xe.good("event-wait", "class=vm", f"uuid={vm}", "power-state=halted")
     xe.good("event-wait", "class=vm", f"uuid={vm}", "power-state=/=running")
     assert xe("event-wait", "class=nosuch").err == "Error: Unknown class: 'nosuch'\n"
+
+
+def test_a_vm_takes_its_disks_along_to_another_sr(xe, vm):
+    disk = xe.good("vbd-list", f"vm-uuid={vm}", "params=vdi-uuid", "--minimal").line
+    host = xe.good("host-list", "--minimal").line.split(",")[1]
+    name = xe.good("host-param-get", f"uuid={host}", "param-name=name-label").line
+    local = xe.good("sr-list", "name-label=Local storage", f"host={name}", "--minimal").line
+    xe.good("vm-start", f"uuid={vm}", f"on={name}")
+    xe.server.clock.pass_time(120)
+    xe.good("vm-migrate", f"uuid={vm}", f"host-uuid={host}", f"vdi:{disk}={local}")
+    moved = xe.good("vbd-list", f"vm-uuid={vm}", "params=vdi-uuid", "--minimal").line
+    assert xe.good("vdi-param-get", f"uuid={moved}", "param-name=sr-uuid").line == local
+    xe.good("vm-shutdown", f"uuid={vm}", "--force")

@@ -1,15 +1,15 @@
-"""VMs started, stopped and moved."""
+"""VMs started and stopped."""
 
 from __future__ import annotations
 
-from xapid.cli import selectors, values
+from xapid.cli import selectors
 from xapid.cli.command import Run, command
 from xapid.cli.failures import CommandFailed
 from xapid.cli.selectors import KINDS
 from xapid.database import Row
 
 
-async def _host(run: Run, wanted: str) -> str:
+async def host_called(run: Run, wanted: str) -> str:
     """The host with this uuid or name. Raises :class:`CommandFailed`."""
     found = [row for row in run.api.hosts if wanted in (row.uuid, row.hostname, row.name_label)]
     if len(found) != 1:
@@ -21,7 +21,7 @@ async def _host(run: Run, wanted: str) -> str:
 async def vm_start(run: Run) -> None:
     """Start VMs, on any host that can run them or on a certain one."""
     on = run.args.find("on")
-    host = None if on is None else await _host(run, on)
+    host = None if on is None else await host_called(run, on)
 
     async def start(vm: Row) -> None:
         target = (vm.ref,) if host is None else (vm.ref, host)
@@ -49,7 +49,7 @@ async def vm_reboot(run: Run) -> None:
 async def vm_resume(run: Run) -> None:
     """Resume suspended VMs, on any host that can run them or on a certain one."""
     on = run.args.find("on")
-    host = None if on is None else await _host(run, on)
+    host = None if on is None else await host_called(run, on)
 
     async def resume(vm: Row) -> None:
         target = (vm.ref,) if host is None else (vm.ref, host)
@@ -79,23 +79,3 @@ async def snapshot_reset_powerstate(run: Run) -> None:
 def _needs_force(run: Run) -> None:
     if not run.is_forced:
         raise CommandFailed("This can lose data while the VM still runs somewhere. It must be forced (use --force).")
-
-
-@command(
-    "vm-migrate",
-    "[live] [host] [host-uuid] [remote-master] [remote-username] [remote-password] [remote-network] [force] [copy] [compress]"
-    " [vif:] [vdi:] [image-format:] <vm> |standard",
-)
-async def vm_migrate(run: Run) -> None:
-    """Move running VMs to another host of the pool."""
-    if "remote-master" in run.args:
-        raise CommandFailed("VMs cannot be moved to another pool by command lines of this server")
-    wanted = run.args.find("host-uuid") or run.args.find("host")
-    if wanted is None:
-        raise CommandFailed("No destination: host or host-uuid is needed")
-    host = await _host(run, wanted)
-    options = {
-        name: str(values.boolean(name, run[name])).lower() for name in ("live", "force", "copy", "compress") if name in run.args
-    }
-    options.setdefault("live", "true")
-    await selectors.for_each(run, lambda vm: run.api.long("VM.pool_migrate", vm.ref, host, options))
