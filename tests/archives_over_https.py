@@ -12,7 +12,7 @@ import XenAPI
 
 from xapid.testing.processes import Daemon, unverified
 
-LIMIT = 20
+LIMIT = 60
 NULL = "OpaqueRef:NULL"
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from xapid.testing.processes import session_of, unverified
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds that a script waits for a guest or a task."""
 
 

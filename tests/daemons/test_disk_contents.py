@@ -20,7 +20,7 @@ from xapid.testing.processes import Daemon, Daemons, unverified
 pytestmark = pytest.mark.daemon
 
 MIB = 1 << 20
-LIMIT = 20
+LIMIT = 60
 CONTENTS = bytes(3 * MIB) + random.Random(5).randbytes(3 * MIB + 512) + bytes(2 * MIB - 512)
 
 

@@ -13,7 +13,7 @@ from xapid.testing.processes import Daemon, Daemons, join
 
 pytestmark = pytest.mark.daemon
 
-LIMIT = 20
+LIMIT = 60
 
 
 @pytest.fixture
