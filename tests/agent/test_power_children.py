@@ -29,14 +29,14 @@ def children(clock):
     return Children(reactor, clock)
 
 
-async def until(condition, limit=5.0):
+async def until(condition, limit=60.0):
     deadline = time.monotonic() + limit
     while not condition():
         assert time.monotonic() < deadline
         await task.deferLater(reactor, 0.01)
 
 
-def patiently(condition, limit=5.0):
+def patiently(condition, limit=60.0):
     deadline = time.monotonic() + limit
     while not condition():
         assert time.monotonic() < deadline
