@@ -42,10 +42,10 @@ from xapid.inventory.presets import preset
 from xapid.operations import adoption
 from xapid.operations.binding import bind
 from xapid.operations.reports import Reports
-from xapid.operations.services import Services
-from xapid.operations.vmss_schedule import Schedules
 from xapid.operations.routine_checks import RoutineChecks
+from xapid.operations.services import Services
 from xapid.operations.sweep import Sweep
+from xapid.operations.vmss_schedule import Schedules
 from xapid.pool.agents import HostAgents
 from xapid.pool.elsewhere import Elsewhere
 from xapid.pool.federation import Federation
@@ -211,7 +211,10 @@ async def assemble(
         surroundings=surroundings,
         sweep=Sweep(db, clock),
         schedules=Schedules(
-            db, clock, lambda ref: dispatcher.by_itself("VMSS.snapshot_now", ref), lambda: federation.membership.leader is not None
+            db,
+            clock,
+            lambda ref: dispatcher.by_itself("VMSS.snapshot_now", ref),
+            lambda: federation.membership.leader is not None,
         ),
         checks=RoutineChecks(db, clock, services.logins.failed),
         made_up_password=await _initialise_password(db, passwords, config),
