@@ -20,7 +20,7 @@ from xapid.wire import xmlrpc as notation
 from xapid.wire.call import BrokenText, Call, Codec, DateText, Malformed
 from xapid.wire.marshal import decoder, record_decoder
 
-COLOUR = Enum("colour", "", {"red": "", "Green": ""})
+SHADE = Enum("shade", "", {"light": "", "Dark": ""})
 JSON_CALL = b'{"jsonrpc":"2.0","method":"a.b","params":[],"id":1}'
 XML_TEXT = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters=[*map(chr, {*range(0x20)} - {9, 10}), "\ufffe", "\uffff"])
@@ -28,8 +28,8 @@ XML_TEXT = st.text(
 """What XML carries as it is."""
 TYPES = sorted({param.type for entry in catalogue().messages.values() for param in entry.message.params}, key=str)
 
-KEYS = st.sampled_from([String, Int, Ref("VM"), COLOUR])
-SIMPLE = st.sampled_from([String, Int, Float, Bool, DateTime, COLOUR, Ref("VM")])
+KEYS = st.sampled_from([String, Int, Ref("VM"), SHADE])
+SIMPLE = st.sampled_from([String, Int, Float, Bool, DateTime, SHADE, Ref("VM")])
 ANY_TYPE = st.recursive(SIMPLE, lambda inner: st.builds(Set, inner) | st.builds(Map, KEYS, inner), max_leaves=4)
 
 
