@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import pickle
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ def main() -> int:
     rows = chosen.rows.split(",")
     if unknown := set(rows) - ROWS.keys():
         options.error(f"no such row: {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that what was started is stopped too
     begun = time.monotonic()
     machine = description()
     with tempfile.TemporaryDirectory(prefix="xapid-bench.") as name:

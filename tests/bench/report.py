@@ -40,7 +40,6 @@ LINES = (
     _against("… warm: first byte", "listing", "stock", "first ms", 100, 500),
     Line("… as JSON: time", "listing, JSON", "xapid ms", None, "ms"),
     _against("one change to 200 parked event.from calls: time", "waiting", "stock", "ms", 5, 8),
-    _against("… processor time", "waiting", "stock", "cpu ms", 5, 8),
     Line("memory of an idle TLS connection", "idle", "xapid KiB", "stock KiB", "x stock", 1, None, less_is_better=True),
     Line("… in KiB", "idle", "xapid KiB", None, "KiB", None, 18, less_is_better=True),
     Line("reconnects with a resumed session: rate", "reconnect", "xapid /s", "nginx /s", "x nginx", 0.6, 0.95),
@@ -50,7 +49,7 @@ LINES = (
     Line("start with 64 hosts and 1,024 VMs", "start", "s", None, "s"),
     Line("500,000 objects: memory of each", "objects", "bytes", None, "bytes", 1400, 1100, less_is_better=True),
     Line("… longest pause at 1% churn", "objects", "pause ms", None, "ms", 80, 30, less_is_better=True),
-    Line("… load from the journal", "objects", "load s", None, "s"),
+    Line("… load from the journal: processor time", "objects", "load s", None, "s"),
 )
 
 

@@ -82,11 +82,18 @@ class Server:
 
     def post(self, content: bytes, path: str = "/") -> bytes:
         """The body of an answer that must be 200."""
-        if self._connection is None:
-            self._connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=tls(), timeout=120)
-        self._connection.request("POST", path, content, {"Content-Type": "text/xml"})
-        answer = self._connection.getresponse()
-        found = answer.read()
+        for is_last in (False, True):
+            if self._connection is None:
+                self._connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=tls(), timeout=120)
+            try:
+                self._connection.request("POST", path, content, {"Content-Type": "text/xml"})
+                answer = self._connection.getresponse()
+                found = answer.read()
+                break
+            except (OSError, http.client.HTTPException):
+                self._connection = None  # idle for too long, in the opinion of the server
+                if is_last:
+                    raise
         if answer.status != 200:
             raise SystemExit(f"{self.name} answered {answer.status} to {content[:80]!r}")
         return found
