@@ -26,4 +26,6 @@ FAST_AND_PLAIN = [
     b"X" + xml("VM.get_is_a_template", ["@session@", "@VM@"]),
     b"X" + xml("VM.get_name_label", ["@nobody@", "@VM@"]),
     b"R" + b"POST / HTTP/1.1\r\nTask-id: none\r\nContent-Length: 127\r\n\r\n" + xml("VM.get_all", ["@member@"]),
+    b"""X<?xml version="1.0'?><methodCall><methodName>VM.get_all</methodName><params><param><value>@session@</value></param>"""
+    b"</params></methodCall>",
 ]

@@ -47,7 +47,7 @@ _PARAM: Final = (
     r"<param>" + _BLANK + r"<value>(?:<string>" + _TEXT + r"</string>|" + _TEXT + r")</value>" + _BLANK + r"</param>"
 )
 _PLAIN_CALL = re.compile(
-    r"""(?:<\?xml version=["']1\.0["'](?: encoding=["'](?i:utf-8)["'])? ?\?>)?"""
+    r"""(?:<\?xml version=(?:"1\.0"|'1\.0')(?: encoding=(?:"(?i:utf-8)"|'(?i:utf-8)'))? ?\?>)?"""
     + _BLANK
     + r"<methodCall>"
     + _BLANK
