@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
@@ -45,3 +46,27 @@ class CallContext:
     async def call(self, message: str, *args: Any) -> Any:
         """Another message, as the same session, under locks of its own."""
         return await self._call(self, message, args)
+
+    def uninterrupted(self) -> CallContext:
+        """The same, with a task that cannot be cancelled."""
+        return attrs.evolve(self, task=cast(RunningTask, _Steady(self.task)))
+
+
+class _Steady:
+    """A task that nobody can cancel."""
+
+    def __init__(self, task: RunningTask) -> None:
+        self._task = task
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._task, name)
+
+    def progress(self, fraction: float) -> None:
+        """What is only part of the work says nothing of the whole."""
+
+    def check_cancelled(self) -> None:
+        """It goes on."""
+
+    def cancellable(self, interrupt: Callable[[], None] | None = None) -> AbstractContextManager[None]:
+        """No such section."""
+        return nullcontext()

@@ -77,3 +77,6 @@ class Context(Protocol):
 
     async def call(self, message: str, *args: Any) -> Any:
         """Another message, as the same session, under locks of its own: ``await context.call("VBD.plug", vbd)``."""
+
+    def uninterrupted(self) -> Context:
+        """The same, for work that is not to be cancelled once it has begun: its task cannot be."""

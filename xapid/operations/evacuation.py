@@ -1,89 +1,56 @@
-"""Emptying a host: where its VMs could go, why some cannot, and moving them.
+"""Emptying a host: moving its VMs as planned, and what has to be done before a host goes down.
 
-Serves ``host.evacuate`` and its kin, and what has to be done before a host goes down.
+Serves ``host.evacuate`` and the plugin ``maintenance``.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
-import attrs
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
-from xapid.database import Database, Row
+from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
-from xapid.operations import allowed
-from xapid.operations.allowed.rules import Refusal
-from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
-from xapid.placement.checks import Question, assert_can_boot_here, is_live
-from xapid.placement.memory import free, needed_to_start
+from xapid.operations.evacuation_plan import Plan, plan_evacuation, resident_vms
+from xapid.operations.evacuation_record import note_moved, note_start
+from xapid.operations.migration_network import address_on
 
-DEFAULT_BATCH = 10
+DEFAULT_BATCH: Final = 10
 """How many VMs move at the same time."""
+LARGEST_BATCH: Final = 1000
+PATIENCE: Final = 60.0
+"""Seconds that guests of a host that goes down have to switch off."""
+LEFT_ALONE: Final = "auto_poweroff"
+"""Key in ``other_config`` of VMs that look after themselves when their host goes down."""
 
 
-@attrs.frozen
-class Plan:
-    """Where each VM of a host goes, and why the others cannot."""
+async def empty(context: Context, host: str, network: str, batch: int, plan: Plan | None = None) -> None:
+    """Move every VM of a host away, ``batch`` at a time (0: ten). Nothing moves if one cannot. What moved is on record.
 
-    moves: dict[str, str]
-    refusals: dict[str, Refusal]
-
-
-def resident_vms(db: Database, host: str) -> list[Row]:
-    """The VMs on a host, its own system left out."""
-    vms = [vm for ref in db.get("host", host).resident_VMs if (vm := db.table("VM").find(ref)) is not None]
-    return [vm for vm in vms if not vm.is_control_domain]
-
-
-def plan_evacuation(db: Database, host: str) -> Plan:
-    """Largest VMs first, each to the host with the most memory left. Errors: HANDLE_INVALID."""
-    vms = resident_vms(db, host)
-    targets = [row for row in db.table("host") if row.ref != host and row.enabled and is_live(db, row)]
-    plan = Plan({}, {})
-    left = {row.ref: free(db, row.ref) for row in targets}
-    for vm in sorted(vms, key=needed_to_start, reverse=True):
-        refusal = _refusal(db, vm, targets)
-        if refusal is None:
-            best = max(targets, key=lambda row: left[row.ref]).ref
-            if left[best] < needed_to_start(vm):
-                refusal = ("HOST_NOT_ENOUGH_FREE_MEMORY", vm.ref)
-            else:
-                left[best] -= needed_to_start(vm)
-                plan.moves[vm.ref] = best
-        if refusal is not None:
-            plan.refusals[vm.ref] = refusal
-    return plan
-
-
-def _refusal(db: Database, vm: Row, targets: list[Row]) -> Refusal | None:
-    if not targets:
-        return "NO_HOSTS_AVAILABLE", vm.ref
-    if the_pool(db).ha_enabled and not (vm.ha_always_run and vm.ha_restart_priority == "restart"):
-        return "HOST_EVACUATE_VM_NOT_HA_PROTECTED", vm.ref
-    for target in targets:
-        try:
-            assert_can_boot_here(Question(db=db, vm=vm, host=target, memory=False))
-        except XenAPIError as error:
-            return error.description
-    return allowed.refusal(db, vm, "pool_migrate")
-
-
-async def empty(context: Context, host: str, network: str, batch: int) -> None:
-    """Move every VM of a host away, ``batch`` at a time. Nothing moves if one cannot.
-
-    Errors: the first refusal of the plan; whatever moving a VM fails with, save VM_BAD_POWER_STATE (it stopped meanwhile).
+    Errors: INVALID_VALUE; the first refusal of the plan; whatever moving a VM fails with, save VM_BAD_POWER_STATE (it stopped
+    meanwhile); INTERNAL_ERROR if VMs are left nevertheless. After a failure the VMs that have moved stay where they are now.
     """
+    if not 0 <= batch <= LARGEST_BATCH:
+        raise XenAPIError("INVALID_VALUE", "evacuate_batch_size", str(batch))
     db = context.db
-    plan = plan_evacuation(db, host)
+    plan = plan_evacuation(db, host) if plan is None else plan
     for refusal in plan.refusals.values():
         raise XenAPIError.relayed(*refusal)
     if network != NULL_REF:
         _check_network(db, network, set(plan.moves.values()))
+    note_start(db, host)
+    await _move_all(context, host, plan.moves, network, batch or DEFAULT_BATCH)
+    if resident_vms(db, host):
+        raise XenAPIError("INTERNAL_ERROR", "VMs came to the host while it was evacuated")
+
+
+async def _move_all(context: Context, host: str, moves: dict[str, str], network: str, batch: int) -> None:
+    db = context.db
     options = frozenmap({"live": "true"} if network == NULL_REF else {"live": "true", "network": network})
-    waiting, done = list(plan.moves.items()), 0
+    waiting, done = list(moves.items()), 0
     waiting.reverse()
 
     async def mover() -> None:
@@ -93,45 +60,60 @@ async def empty(context: Context, host: str, network: str, batch: int) -> None:
             vm, target = waiting.pop()
             try:
                 await context.call("VM.pool_migrate", vm, target, options)
+                note_moved(db, host, db.get("VM", vm))
             except XenAPIError as error:
                 if error.code not in ("VM_BAD_POWER_STATE", "HANDLE_INVALID"):
                     waiting.clear()
                     raise
             done += 1
-            context.task.progress(done / len(plan.moves))
+            context.task.progress(done / len(moves))
 
-    movers = [Deferred.fromCoroutine(mover()) for _ in range(min(batch or DEFAULT_BATCH, len(plan.moves)))]
+    movers = [Deferred.fromCoroutine(mover()) for _ in range(min(batch, len(moves)))]
     outcomes: list[tuple[bool, Any]] = await DeferredList(movers, consumeErrors=True)
     for succeeded, outcome in outcomes:
         if not succeeded:
             outcome.raiseException()
-    if resident_vms(db, host):
-        raise XenAPIError("INTERNAL_ERROR", "VMs came to the host while it was evacuated")
 
 
-async def stop_all(context: Context, host: str) -> None:
-    """See to it that no VM runs on a host that goes down: move what can be moved, stop the rest."""
-    plan = plan_evacuation(context.db, host)
-    for vm, target in plan.moves.items():
-        try:
-            await context.call("VM.pool_migrate", vm, target, frozenmap({"live": "true"}))
-        except XenAPIError:
-            await context.call("VM.hard_shutdown", vm)
-    for vm in plan.refusals:
-        try:
-            await context.call("VM.clean_shutdown", vm)
-        except XenAPIError:
-            await context.call("VM.hard_shutdown", vm)
+async def leave_no_vms(context: Context, host: str) -> None:
+    """See to it that no VM runs on a host that goes down: those that cannot move are shut down, the rest moves, and what runs
+    even then is stopped. VMs that look after themselves are left alone. Nothing here fails.
+    """
+    db = context.db
+    left_alone = {vm.ref for vm in resident_vms(db, host) if vm.other_config.get(LEFT_ALONE) == "true"}
+    plan = plan_evacuation(db, host)
+    await _stop(context, [vm for vm in plan.refusals if vm not in left_alone])
+    moves = {vm: target for vm, target in plan.moves.items() if vm not in left_alone}
+    if moves:
+        with suppress(XenAPIError):  # what could not move is stopped
+            await _move_all(context, host, moves, NULL_REF, DEFAULT_BATCH)
+    await _stop(context, [vm.ref for vm in resident_vms(db, host) if vm.ref not in left_alone])
+
+
+async def _stop(context: Context, vms: list[str]) -> None:
+    """Switch VMs off: their guests are asked at the same time, and get a minute."""
+    await DeferredList([Deferred.fromCoroutine(_stop_one(context, vm)) for vm in vms])
+
+
+async def _stop_one(context: Context, vm: str) -> None:
+    asking = Deferred.fromCoroutine(_tried(context, "VM.clean_shutdown", vm))
+    timer = context.clock.callLater(PATIENCE, asking.cancel)
+    await asking
+    if timer.active():
+        timer.cancel()
+    row = context.db.table("VM").find(vm)
+    if row is not None and row.power_state in ("Running", "Paused"):
+        await _tried(context, "VM.hard_shutdown", vm)
+
+
+async def _tried(context: Context, message: str, vm: str) -> None:
+    try:
+        await context.call(message, vm)
+    except (XenAPIError, CancelledError):
+        return
 
 
 def _check_network(db: Database, network: str, hosts: set[str]) -> None:
     """Errors: HOST_CANNOT_ATTACH_NETWORK, PIF_HAS_NO_NETWORK_CONFIGURATION, INTERFACE_HAS_NO_IP."""
-    pifs = {pif.host: pif for pif in (db.get("PIF", ref) for ref in db.get("network", network).PIFs)}
     for host in hosts:
-        pif = pifs.get(host)
-        if pif is None or not pif.currently_attached:
-            raise XenAPIError("HOST_CANNOT_ATTACH_NETWORK", host, network)
-        address = pif.IP if pif.primary_address_type == "IPv4" else "".join(pif.IPv6)
-        mode = pif.ip_configuration_mode if pif.primary_address_type == "IPv4" else pif.ipv6_configuration_mode
-        if not address:
-            raise XenAPIError("PIF_HAS_NO_NETWORK_CONFIGURATION" if mode == "None" else "INTERFACE_HAS_NO_IP", pif.ref)
+        address_on(db, host, network)

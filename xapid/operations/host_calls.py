@@ -8,6 +8,7 @@ from typing import Any
 from xapid.agent.values import AgentFailure
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
+from xapid.operations import plugins
 from xapid.operations.attachments import hang_blob
 from xapid.operations.context import Context
 from xapid.operations.measures import of_host
@@ -17,6 +18,9 @@ _CAPABILITIES = '<?xml version="1.0" ?>\n<system-status-capabilities>\n</system-
 
 
 async def call_plugin(context: Context, host: str, plugin: str, fn: str, args: Any) -> str:
+    own = plugins.find(plugin, fn)
+    if own is not None:
+        return await own(context, host, args)
     try:
         return await context.agent(host).plugins.call(plugin, fn, dict(args))
     except AgentFailure as failure:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from xapid.auth.sessions import Identity
-from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
+from xapid.operations.migration_network import address_on
 
 
 def migrate_receive(context: Context, host: str, network: str, options: frozenmap) -> frozenmap:
@@ -18,18 +18,7 @@ def migrate_receive(context: Context, host: str, network: str, options: frozenma
     """
     db, services = context.db, context.services
     row = db.get("host", host)
-    pif = next((pif for pif in (db.get("PIF", ref) for ref in db.get("network", network).PIFs) if pif.host == host), None)
-    if pif is None:
-        raise XenAPIError("HOST_CANNOT_ATTACH_NETWORK", host, network)
-    ip = pif.IP
-    if pif.primary_address_type == "IPv6":
-        if pif.ipv6_configuration_mode == "None":
-            raise XenAPIError("PIF_HAS_NO_NETWORK_CONFIGURATION", pif.ref)
-        ip = next((address.partition("/")[0] for address in pif.IPv6), "")
-    elif pif.ip_configuration_mode == "None":
-        raise XenAPIError("PIF_HAS_NO_NETWORK_CONFIGURATION", pif.ref)
-    if not ip:
-        raise XenAPIError("INTERFACE_HAS_NO_IP", pif.ref)
+    ip = address_on(db, host, network, plugged=False)
     caller = context.session
     identity = Identity(
         user=caller.user, is_local_superuser=caller.is_local_superuser, subject=caller.subject,

@@ -7,6 +7,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 from xapid.operations.cabling import check_managed, follow_management, plug, the_pool
 from xapid.operations.context import Context
+from xapid.operations.host_roles import assert_in_maintenance
 
 
 def get_management_interface(context: Context, host: str) -> str:
@@ -25,6 +26,7 @@ async def management_reconfigure(context: Context, pif: str) -> None:
     present = management_pif(db, row.host)
     if present is not None and present.ref == pif:
         return
+    assert_in_maintenance(db.get("host", row.host))
     await plug(context, pif)
     with db.transaction() as tx:
         if present is not None:

@@ -10,14 +10,16 @@ from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations import allowed
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
-from xapid.operations.evacuation import empty, plan_evacuation, resident_vms, stop_all
+from xapid.operations.evacuation import empty, leave_no_vms
+from xapid.operations.evacuation_plan import plan_evacuation, resident_vms
+from xapid.operations.host_roles import assert_in_maintenance, assert_may_leave
 from xapid.operations.levelling import level_pool
+from xapid.operations.power_state import set_halted
 from xapid.operations.storage_rows import plug_pbd
 from xapid.placement.checks import is_live
 
 _STAYS_DISABLED = "stays_disabled:"
 """Prefix of the fact, kept over restarts, that an administrator wants a host to stay disabled."""
-_MOST = 1000
 
 
 def disable(context: Context, host: str, auto_enable: bool) -> None:
@@ -61,14 +63,13 @@ async def prepare_for_poweroff(context: Context, host: str) -> None:
 
 
 async def restart_agent(context: Context, host: str) -> None:
+    assert_in_maintenance(context.db.get("host", host))
     await context.agent(host).power.restart_agent()
     with context.db.transaction() as tx:
         tx.add_to(context.db.get("host", host), "other_config", "agent_start_time", _stamp(context))
 
 
 async def evacuate(context: Context, host: str, network: str, evacuate_batch_size: int) -> None:
-    if not 0 <= evacuate_batch_size <= _MOST:
-        raise XenAPIError("INVALID_VALUE", "evacuate_batch_size", str(evacuate_batch_size))
     await empty(context, host, network, evacuate_batch_size)
 
 
@@ -103,6 +104,7 @@ def destroy(context: Context, self: str) -> None:
         raise XenAPIError("HA_IS_ENABLED")
     if resident_vms(db, self):
         raise XenAPIError("HOST_HAS_RESIDENT_VMS", self)
+    assert_may_leave(host)
     with db.transaction() as tx:
         remove_host(tx, db, host)
         level_pool(tx, db)
@@ -137,7 +139,7 @@ def _check_dead(db: Database, host: Row) -> None:
 
 async def _go_down(context: Context, host: str) -> None:
     """What a host does before its power goes: no VMs, no storage."""
-    await stop_all(context, host)
+    await leave_no_vms(context, host)
     db = context.db
     for pbd in (db.get("PBD", ref) for ref in db.get("host", host).PBDs):
         if pbd.currently_attached:
@@ -148,6 +150,9 @@ async def _go_down(context: Context, host: str) -> None:
 
 
 def _went_down(context: Context, host: str) -> None:
+    """The power is gone, and with it VMs that were left to look after themselves."""
+    for vm in resident_vms(context.db, host):
+        set_halted(context.db, vm)
     _set_live(context, host, False)
 
 

@@ -21,6 +21,7 @@ from xapid.operations.cabling import (
     plug as bring_up,
 )
 from xapid.operations.context import Context
+from xapid.operations.host_roles import assert_in_maintenance
 
 _GRO = {"gro": "on"}
 
@@ -255,10 +256,12 @@ def _introduce(tx: Transaction, db: Database, host: str, mac: str, device: str, 
 async def _readdress(context: Context, ref: str, fields: dict[str, Any], servers: str) -> None:
     """Store how a PIF gets its address, and apply it where the PIF is up.
 
-    Errors: CLUSTERING_ENABLED, HA_IS_ENABLED, REDO_LOG_IS_ENABLED, unless nothing but the name servers changes.
+    Errors: HOST_NOT_DISABLED for a host with a role; CLUSTERING_ENABLED, HA_IS_ENABLED, REDO_LOG_IS_ENABLED, unless nothing
+    but the name servers changes.
     """
     db = context.db
     pif = db.get("PIF", ref)
+    assert_in_maintenance(db.get("host", pif.host))
     if pif.currently_attached and any(getattr(pif, name) != value for name, value in fields.items()):
         check_no_cluster(db, pif)
         check_no_ha(db)

@@ -10,7 +10,7 @@ from xapid.datamodel.types import frozenmap
 from xapid.operations.attachments import hang_blob
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
-from xapid.operations.evacuation import plan_evacuation
+from xapid.operations.evacuation_plan import plan_evacuation
 from xapid.operations.host_networking import check_can_manage, management_pif
 from xapid.placement.checks import is_live
 

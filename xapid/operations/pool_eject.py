@@ -5,8 +5,9 @@ from __future__ import annotations
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
-from xapid.operations.evacuation import resident_vms
+from xapid.operations.evacuation_plan import resident_vms
 from xapid.operations.host_power import remove_host
+from xapid.operations.host_roles import assert_may_leave
 from xapid.operations.levelling import level_pool
 
 
@@ -24,6 +25,7 @@ async def eject(context: Context, host: str) -> None:
         raise XenAPIError("OPERATION_NOT_ALLOWED", "The coordinator cannot be ejected from its own pool")
     if resident_vms(db, host):
         raise XenAPIError("OPERATION_NOT_ALLOWED", "VM resident on host")
+    assert_may_leave(row)
     for pbd in row.PBDs:
         await context.call("PBD.unplug", pbd)
     own = [db.get("PBD", ref).SR for ref in row.PBDs]

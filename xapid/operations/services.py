@@ -88,3 +88,5 @@ class Services:
     """What was measured, over time."""
     guests_asked: dict[str, float] = attrs.field(factory=dict)
     """When each VM's guest was last asked something through a plugin, by reference."""
+    rearranging: dict[str, str] = attrs.field(factory=dict)
+    """Hosts whose VMs the plugin ``maintenance`` moves about just now, and its task, by reference."""

@@ -9,8 +9,10 @@ from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations.agent_errors import translated
 from xapid.operations.alerts import raise_alert
 from xapid.operations.anti_affinity import watch_groups
+from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
 from xapid.operations.domain_config import vm_config
+from xapid.operations.migration_network import address_for
 from xapid.operations.power_state import set_live
 from xapid.operations.vm_stop import interruptible
 from xapid.placement.checks import Question, assert_can_boot_here
@@ -54,17 +56,21 @@ async def _move(context: Context, vm: Row, host: str, options: frozenmap) -> Non
 async def move_domain(context: Context, vm: Row, host: str, options: frozenmap, config: VmConfig) -> DomainState:
     """Take a domain from its host to another (or round to the same one), where it goes on with ``config``.
 
-    On failure it stays where and as it was.
+    ``options`` are those of ``VM.pool_migrate``: ``network`` (a reference) and ``compress``, which else are what the host and
+    the pool prefer. On failure the domain stays where and as it was.
     """
     db, source = context.db, context.agent(vm.resident_on)
     destination = context.agent(host)
+    address = address_for(db, host, options.get("network", NULL_REF))
+    told = {"compress": "true" if the_pool(db).migration_compression else "false", **options}
     if host != vm.resident_on:
         reserve(db, vm, host)
     try:
         with translated(db, vm.ref):
             ticket = await destination.hypervisor.expect(config)
+            ticket["address"] = address
             try:
-                handover = await interruptible(context, source.hypervisor.migrate(vm.uuid, ticket, dict(options)))
+                handover = await interruptible(context, source.hypervisor.migrate(vm.uuid, ticket, told))
             except BaseException:
                 await destination.hypervisor.forget_expected(ticket)
                 raise

@@ -14,6 +14,7 @@ from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 from xapid.placement.memory import domain_type_of, free, needed_to_start
+from xapid.placement.roles import role_of, takes_vms
 from xapid.placement.virtual_functions import assert_functions
 
 _NOT_FOR_HVM: Final = ("rename_restart", "coredump_and_destroy", "coredump_and_restart")
@@ -140,6 +141,11 @@ def _enabled(q: Question) -> None:
         raise XenAPIError("HOST_DISABLED", q.host.ref)
 
 
+def _role(q: Question) -> None:
+    if not takes_vms(q.host) and not q.vm.is_control_domain:
+        raise XenAPIError("OPERATION_NOT_ALLOWED", f"The host has the role '{role_of(q.host)}': VMs run on processing hosts")
+
+
 def _platform_version(q: Question) -> None:
     versions = q.host.virtual_hardware_platform_versions
     if q.vm.hardware_platform_version not in versions:
@@ -159,7 +165,9 @@ def _cpu_features(q: Question) -> None:
     offered = info.get("features_hvm" if domain_type_of(q.vm) == "hvm" else "features_pv", "")
     if flags.get("vendor", info.get("vendor")) != info.get("vendor"):
         raise XenAPIError("VM_INCOMPATIBLE_WITH_THIS_HOST", q.vm.ref, q.host.ref, "the processors have different vendors")
-    if wanted and offered and not _covers(offered, wanted):
+    if wanted and not offered:
+        raise XenAPIError("VM_INCOMPATIBLE_WITH_THIS_HOST", q.vm.ref, q.host.ref, "the host does not tell its features")
+    if wanted and not _covers(offered, wanted):
         raise XenAPIError("VM_INCOMPATIBLE_WITH_THIS_HOST", q.vm.ref, q.host.ref, "the processor lacks features in use")
 
 
@@ -184,21 +192,32 @@ def _networks(q: Question) -> None:
     for network in networks_of(q.db, q.vm):
         if not reaches_network(q.db, q.host.ref, network, q.vm.ref):
             raise XenAPIError("VM_REQUIRES_NETWORK", q.vm.ref, network.ref)
+        for pif in (q.db.get("PIF", ref) for ref in network.PIFs):
+            if pif.host == q.host.ref and q.db.table("Bond").find(pif.bond_slave_of) is not None:
+                raise XenAPIError("HOST_CANNOT_ATTACH_NETWORK", q.host.ref, network.ref)
 
 
 def _devices(q: Question) -> None:
     if q.vm.other_config.get("pci") and q.host.chipset_info.get("iommu") != "true":
         raise XenAPIError("VM_REQUIRES_IOMMU", q.host.ref)
-    groups = {q.db.get("PGPU", ref).GPU_group for ref in q.host.PGPUs}
-    for ref in q.vm.VGPUs:
-        vgpu = q.db.table("VGPU").find(ref)
-        if vgpu is not None and vgpu.GPU_group not in groups:
-            raise XenAPIError("VM_REQUIRES_GPU", q.vm.ref, vgpu.GPU_group)
+    _vgpus(q)
     for ref in q.vm.VUSBs:
         group = q.db.table("USB_group").find(q.db.get("VUSB", ref).USB_group)
         if group is None or all(q.db.get("PUSB", port).host != q.host.ref for port in group.PUSBs):
             raise XenAPIError("OPERATION_NOT_ALLOWED", f"The USB device of {ref} is plugged into another host")
     assert_functions(q.db, q.vm, q.host.ref)
+
+
+def _vgpus(q: Question) -> None:
+    cards = [q.db.get("PGPU", ref) for ref in q.host.PGPUs]
+    for vgpu in (q.db.table("VGPU").find(ref) for ref in q.vm.VGPUs):
+        if vgpu is None:
+            continue
+        group = [card for card in cards if card.GPU_group == vgpu.GPU_group]
+        if not group:
+            raise XenAPIError("VM_REQUIRES_GPU", q.vm.ref, vgpu.GPU_group)
+        if any(card.supported_VGPU_types for card in group) and not any(vgpu.type in c.enabled_VGPU_types for c in group):
+            raise XenAPIError("VM_REQUIRES_VGPU", q.vm.ref, vgpu.GPU_group, vgpu.type)
 
 
 def _hvm(q: Question) -> None:
@@ -227,7 +246,7 @@ def _processors(q: Question) -> None:
 
 
 CHECKS: Final[tuple[Callable[[Question], None], ...]] = (
-    _sane, _live, _control_domain, _enabled, _platform_version, _cpu_features, _storage, _networks, _devices, _hvm, _memory,
-    _processors,
+    _sane, _live, _control_domain, _enabled, _role, _platform_version, _cpu_features, _storage, _networks, _devices, _hvm,
+    _memory, _processors,
 )  # fmt: skip
 """Every check, in order."""

@@ -257,6 +257,10 @@ def _vgpu(vm: VmFacts, operation: str) -> Refusal | None:
     return "VM_HAS_VGPU", vm.row.ref
 
 
+def _sriov(vm: VmFacts, operation: str) -> Refusal | None:
+    return ("VM_HAS_SRIOV_VIF", vm.row.ref) if vm.live and vm.has_sriov_vif else None
+
+
 def _vusb(vm: VmFacts, operation: str) -> Refusal | None:
     return ("VM_HAS_VUSBS", vm.row.ref) if vm.row.VUSBs else None
 
@@ -325,6 +329,7 @@ RULES: Rules[VmFacts] = Rules(
         Rule(_disks_reset_on_boot, {"checkpoint", "snapshot", "suspend", "snapshot_with_quiesce", "pool_migrate"}),
         Rule(_pci, MOVING),
         Rule(_vgpu, MOVING),
+        Rule(_sriov, MOVING),
         Rule(_vusb, MOVING | {"snapshot"}),
         Rule(_member, {"make_into_template"}),
         Rule(_system_domain, {"query_services"}),

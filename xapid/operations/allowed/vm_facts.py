@@ -10,6 +10,7 @@ import attrs
 from xapid.database import Database, Row
 from xapid.datamodel.types import EMPTY_MAP
 from xapid.operations.allowed.rules import Facts
+from xapid.placement.virtual_functions import sriov_of
 
 PARAVIRTUAL = ("pv", "pv_in_pvh", "pvh")
 NVIDIA = ("nvidia", "nvidia_sriov")
@@ -96,6 +97,13 @@ class VmFacts(Facts):
     def unmovable_vgpus(self) -> bool:
         """Whether it has a vGPU whose state cannot go along."""
         return any(self._implementation(v) not in NVIDIA or not v.compatibility_metadata for v in self._vgpus)
+
+    @cached_property
+    def has_sriov_vif(self) -> bool:
+        """Whether a virtual function of a network card of its host is plugged into it."""
+        vifs = [vif for vif in self.all("VIF", self.row.VIFs) if vif.currently_attached]
+        networks = (self.find("network", vif.network) for vif in vifs)
+        return any(n is not None and sriov_of(self.db, n, self.row.resident_on) is not None for n in networks)
 
     @cached_property
     def _vgpus(self) -> list[Row]:
