@@ -129,14 +129,16 @@ class Daemon:
         for host in hosts:
             server = self._server(host)
             at = config.bind if host is hosts[0] else host.address
-            self._keep(self._sockets.adopt(reactor, at, self.tls.wrap(server, reactor)))
+            bound = self._sockets.take(at)
+            if bound is not None:
+                self._ports.append(self.tls.listen(bound, server, reactor))
         leader = self._servers[0]
         for address, port in config.listen:
-            self._keep(adopt(reactor, bind(address, port), self.tls.wrap(leader, reactor)))
+            self._ports.append(self.tls.listen(bind(address, port), leader, reactor))
         if config.http_port is not None:
-            self._keep(adopt(reactor, bind(config.bind, config.http_port), leader))
+            self._ports.append(adopt(reactor, bind(config.bind, config.http_port), leader))
         if config.unix_socket is not None:
-            self._keep(reactor.listenUNIX(str(config.unix_socket), leader, mode=0o600))
+            self._ports.append(reactor.listenUNIX(str(config.unix_socket), leader, mode=0o600))
 
     def _server(self, host: Row) -> HttpServer:
         db = self.pool.db
@@ -175,10 +177,6 @@ class Daemon:
             **statistics.actions,
             **consoles.actions,
         }
-
-    def _keep(self, port: IListeningPort | None) -> None:
-        if port is not None:
-            self._ports.append(port)
 
     async def stop(self) -> None:
         """Answer what is being answered, keep what was acknowledged, and end."""

@@ -58,10 +58,9 @@ class Sockets:
         self.port = port
         return True
 
-    def adopt(self, reactor: Any, address: str, factory: IProtocolFactory) -> IListeningPort | None:
-        """Let the reactor accept what comes to ``address``; None if nothing is bound there."""
-        bound = self._bound.pop(address, None)
-        return None if bound is None else adopt(reactor, bound, factory)
+    def take(self, address: str) -> socket.socket | None:
+        """The socket that is bound at ``address``, if there is one, for the caller to keep."""
+        return self._bound.pop(address, None)
 
     def close(self) -> None:
         """Give back what the reactor has not taken."""

@@ -28,6 +28,7 @@ from xapid.http import certificate
 from xapid.http.certificate import Certificate
 from xapid.http.server import HttpServer
 from xapid.http.tls import AGENT_PROTOCOL, SUITES, TlsPolicy
+from xapid.listening import bind
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -60,7 +61,7 @@ class Listening:
         self.known = set(self.pinned)
         self.server = HttpServer(StubDispatcher(), "OpaqueRef:host", StubAuthenticator(), clock=reactor, agents=self._agent)
         self.tls = TlsPolicy(minted("server"), self.pinned.__contains__)
-        self._port = reactor.listenTCP(0, self.tls.wrap(self.server, reactor), interface="127.0.0.1")
+        self._port = self.tls.listen(bind("127.0.0.1", 0), self.server, reactor)
         self.port: int = self._port.getHost().port
 
     def _agent(self, fingerprint: str) -> Protocol | None:

@@ -20,16 +20,17 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
 from twisted.internet.interfaces import (
+    IListeningPort,
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
     IProtocolFactory,
-    IReactorTime,
 )
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from xapid.http.certificate import Certificate
-from xapid.http.tls_socket import TlsSockets
+from xapid.http.tls_poll import Poll
+from xapid.http.tls_port import TlsPort
 
 AGENT_PROTOCOL: Final = b"xapid-agent/1"
 HTTP_PROTOCOL: Final = b"http/1.1"
@@ -52,6 +53,7 @@ class TlsPolicy:
     def __init__(self, certificate: Certificate, is_pinned: Callable[[str], bool] | None = None) -> None:
         """``is_pinned`` knows the pool's certificates by SHA-256 (lower-case hex); without it there are no agents."""
         self._is_pinned = is_pinned
+        self._poll: Poll | None = None
         self.use(certificate)
 
     def use(self, certificate: Certificate) -> None:
@@ -60,9 +62,11 @@ class TlsPolicy:
         self._context = _context(certificate)
         self._context.set_alpn_select_callback(self._select)
 
-    def wrap(self, factory: IProtocolFactory, clock: IReactorTime) -> IProtocolFactory:
-        """A factory whose connections speak TLS, and inside it what ``factory`` makes."""
-        return TlsSockets(self._connect, factory, clock)
+    def listen(self, listening: socket.socket, factory: IProtocolFactory, reactor: Any) -> IListeningPort:
+        """Have ``factory`` serve what comes to a listening socket, which is taken over; its connections speak TLS."""
+        if self._poll is None:
+            self._poll = Poll(reactor)
+        return TlsPort(listening, self._connect, factory, self._poll)
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """For Twisted's own TLS."""

@@ -1,145 +1,161 @@
 """TLS right on a socket: OpenSSL reads and writes it by itself, with no buffer of ours on the way.
 
-Twisted's own TLS passes every byte through two memory buffers and a TCP transport, which costs more than a call. Here the
-reactor watches the socket for us. What is written leaves at the end of the reactor's turn, together with what other
-connections wrote in it: the first answer wakes its client, and those that follow find it awake.
+Twisted's own TLS passes every byte through two memory buffers and a TCP transport, which costs more than a call. What is
+written leaves at the end of the turn (:mod:`xapid.http.tls_poll`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
-from collections import deque
-from collections.abc import Callable
+import struct
 from typing import Any, Final
 
 from OpenSSL import SSL
+from OpenSSL._util import ffi as _ffi
+from OpenSSL._util import lib as _lib
 from twisted.internet import error, interfaces, main
-from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from xapid.http.tls_poll import READ, WRITE, Poll
 
 RECORD: Final = 16 * 1024
 """The most that one record of TLS holds, so a read of this size leaves nothing behind in OpenSSL."""
 HIGH: Final = 64 * 1024
 """How much may wait to be sent before the producer has to pause."""
+SLICE: Final = 64 * 1024
+"""How much of a big answer is sent before others have their turn: some 50 microseconds."""
 
+_DONE: Final = Failure(main.CONNECTION_DONE)  # type: ignore[no-untyped-call]  # Twisted's has no types
 _LOST: Final = Failure(main.CONNECTION_LOST)  # type: ignore[no-untyped-call]  # Twisted's has no types
 _ABORTED: Final = Failure(error.ConnectionAborted())  # type: ignore[no-untyped-call]  # Twisted's has no types
 
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
+"""Close with a reset, and drop what has not been sent."""
 
-class Turn:
-    """The sockets that have something to send at the end of this turn of the reactor."""
-
-    def __init__(self, clock: interfaces.IReactorTime) -> None:
-        self._clock = clock
-        self._sockets: list[TlsSocket] = []
-
-    def add(self, each: TlsSocket) -> None:
-        """Have ``each`` send at the end of the turn."""
-        if not self._sockets:
-            self._clock.callLater(0, self._end)
-        self._sockets.append(each)
-
-    def _end(self) -> None:
-        sockets, self._sockets = self._sockets, []
-        for each in sockets:
-            each.flush()
+# pyOpenSSL's recv and send make a buffer for each call, and look for an error after those that succeeded: half their cost.
+# A read or write that succeeds is made here; any other is left to pyOpenSSL to judge.
+_read: Final = _lib.SSL_read
+_write: Final = _lib.SSL_write
+_from_buffer: Final = _ffi.from_buffer
+_BUFFER: Final = _ffi.new("char[]", RECORD)
+_VIEW: Final = _ffi.buffer(_BUFFER)
 
 
-@implementer(interfaces.ITransport, interfaces.IReadWriteDescriptor, interfaces.IPushProducer)
+@implementer(interfaces.ITransport, interfaces.IPushProducer)
 class TlsSocket:
-    """One connection. The TCP transport that accepted it keeps the socket, and closes it in the end."""
+    """One connection, which has been accepted."""
 
     disconnecting = False
 
-    def __init__(self, connection: SSL.Connection, accepted: Any, protocol: Any, turn: Turn) -> None:
+    def __init__(self, connection: SSL.Connection, accepted: socket.socket, protocol: Any, poll: Poll) -> None:
         self.connected = True
         self._tls = connection
-        self._accepted = accepted
-        self._reactor = accepted.reactor
-        self._descriptor: int = accepted.fileno()
+        self._ssl = connection._ssl
+        self._socket = accepted
+        self._descriptor = accepted.fileno()
         self._protocol = protocol
-        self._turn = turn
+        self._poll = poll
+        self._events = READ
         self._secure = False
-        self._waiting: deque[bytes | memoryview] = deque()
+        self._waiting: list[bytes | memoryview] = []
         self._size = 0
         self._due = False
         """Whether the end of the turn will send."""
         self._said_goodbye = False
         self._producer: interfaces.IPushProducer | None = None
         self._paused = False
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.set_accept_state()
+        poll.watch(self._descriptor, READ, self)
 
-    def start(self) -> None:
-        """Take the socket over, and shake hands when the client begins."""
-        self._accepted.stopReading()
-        self._accepted.setTcpNoDelay(True)
-        self._tls.set_accept_state()
-        self._reactor.addReader(self)
-        self._protocol.makeConnection(self)
+    # For the poll -----------------------------------------------------------------------------------------------------
 
-    # For the reactor --------------------------------------------------------------------------------------------------
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    def logPrefix(self) -> str:
-        return "TLS"
-
-    def doRead(self) -> Any:
-        """Returns why the connection is lost, if it is."""
-        try:
+    def ready(self, events: int) -> None:
+        """There is something to read, or room to send, or an end to be noticed."""
+        if events & WRITE:
+            self._watch(self._events & ~WRITE)
             if self._secure:
-                data = self._tls.recv(RECORD)
-            else:
-                self._tls.do_handshake()
-                self._secure = True
-                self._protocol.handshakeCompleted()
                 self.flush()
-                return None
-        except SSL.WantReadError:
-            return None
-        except SSL.WantWriteError:
-            self._reactor.addWriter(self)
-            return None
-        except SSL.ZeroReturnError:
-            return self._farewell()
-        except SSL.Error:
-            return main.CONNECTION_LOST
-        self._protocol.dataReceived(data)
-        return None
-
-    def doWrite(self) -> Any:
-        self._reactor.removeWriter(self)
+            if not events & ~WRITE and self._secure:
+                return
+        if not self.connected:
+            return
         if not self._secure:
-            return self.doRead()
-        self.flush()
-        return None
+            self._shake_hands()
+            return
+        count = _read(self._ssl, _BUFFER, RECORD)
+        if count > 0:
+            self._protocol.dataReceived(_VIEW[:count])
+            return
+        try:
+            self._tls._raise_ssl_error(self._ssl, count)
+        except SSL.WantReadError:
+            pass
+        except SSL.WantWriteError:
+            self._watch(self._events | WRITE)
+        except SSL.ZeroReturnError:
+            self._farewell()
+        except SSL.Error:
+            self._lose(_LOST)
 
-    def connectionLost(self, reason: Failure) -> None:
+    def _shake_hands(self) -> None:
+        try:
+            self._tls.do_handshake()
+        except SSL.WantReadError:
+            pass
+        except SSL.WantWriteError:
+            self._watch(self._events | WRITE)
+        except SSL.Error:
+            self._lose(_LOST)
+        else:
+            self._secure = True
+            self._protocol.handshakeCompleted()
+            self.flush()
+
+    def _farewell(self) -> None:
+        """The client said that nothing follows; it is told the same."""
+        if not self._said_goodbye:
+            try:
+                self._tls.shutdown()
+            except SSL.Error:
+                self._lose(_LOST)
+                return
+        self._lose(_DONE)
+
+    def _lose(self, reason: Failure) -> None:
         """It is over, for whatever reason."""
         if self._descriptor == -1:
             return
-        self._reactor.removeReader(self)
-        self._reactor.removeWriter(self)
+        self._watch(0)
         self._descriptor = -1
         self.connected = False
         self._waiting.clear()
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.stopProducing()
-        self._accepted.connectionLost(reason)
+        with contextlib.suppress(OSError):
+            if reason is _ABORTED:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            else:
+                self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
         # Each knows the other; letting go here spares the garbage collector thousands of them.
         protocol, self._protocol = self._protocol, None
         protocol.connectionLost(reason)
 
-    def _farewell(self) -> Exception:
-        """The client said that nothing follows; it is told the same."""
-        if not self._said_goodbye:
-            try:
-                self._tls.shutdown()
-            except SSL.Error:
-                return main.CONNECTION_LOST
-        return main.CONNECTION_DONE
+    def _watch(self, events: int) -> None:
+        before, self._events = self._events, events
+        if events == before or self._descriptor == -1:
+            return
+        if not events:
+            self._poll.forget(self._descriptor)
+        elif before:
+            self._poll.change(self._descriptor, events)
+        else:
+            self._poll.watch(self._descriptor, events, self)
 
     # Writing ----------------------------------------------------------------------------------------------------------
 
@@ -150,7 +166,7 @@ class TlsSocket:
         self._size += len(data)
         if not self._due:
             self._due = True
-            self._turn.add(self)
+            self._poll.flush_later(self)
         if self._size > HIGH and self._producer is not None and not self._paused:
             self._paused = True
             self._producer.pauseProducing()
@@ -159,31 +175,46 @@ class TlsSocket:
         self.write(b"".join(data))
 
     def flush(self) -> None:
-        """Send what the socket takes."""
+        """Send what the socket takes, but no more than a slice: others wait for their turn."""
         self._due = False
         if not self._secure or not self.connected:
             return
-        waiting, send = self._waiting, self._tls.send
-        try:
-            while waiting:
-                data = waiting[0]
-                sent = send(data)
-                self._size -= sent
-                if sent == len(data):
-                    waiting.popleft()
-                else:
-                    waiting[0] = memoryview(data)[sent:]
-        except (SSL.WantWriteError, SSL.WantReadError):
-            self._reactor.addWriter(self)
-            return
-        except SSL.Error:
-            self.connectionLost(_LOST)
-            return
-        if self._paused and self._producer is not None:
+        waiting, left = self._waiting, SLICE
+        while waiting and left > 0:
+            data = waiting[0]
+            size = len(data)
+            if size <= left and type(data) is bytes:
+                sent = _write(self._ssl, data, size)
+            else:
+                piece = memoryview(data)[:left]
+                sent = _write(self._ssl, _from_buffer(piece), len(piece))
+            if sent <= 0:
+                self._blocked(sent)
+                return
+            self._size -= sent
+            left -= sent
+            if sent == size:
+                del waiting[0]
+            else:
+                waiting[0] = memoryview(data)[sent:]
+        if self._paused and self._size <= HIGH and self._producer is not None:
             self._paused = False
             self._producer.resumeProducing()
-        if self.disconnecting and not waiting:
+        if waiting:
+            if not self._due:
+                self._due = True
+                self._poll.flush_later(self)
+        elif self.disconnecting:
             self._say_goodbye()
+
+    def _blocked(self, result: int) -> None:
+        """The socket takes no more for now, or the connection is lost."""
+        try:
+            self._tls._raise_ssl_error(self._ssl, result)
+        except (SSL.WantWriteError, SSL.WantReadError):
+            self._watch(self._events | WRITE)
+        except SSL.Error:
+            self._lose(_LOST)
 
     def _say_goodbye(self) -> None:
         if self._said_goodbye:
@@ -191,9 +222,9 @@ class TlsSocket:
         self._said_goodbye = True
         try:
             self._tls.shutdown()
-            self._accepted.getHandle().shutdown(socket.SHUT_WR)
+            self._socket.shutdown(socket.SHUT_WR)
         except (SSL.Error, OSError):
-            self.connectionLost(_LOST)
+            self._lose(_LOST)
 
     # The rest of a transport ------------------------------------------------------------------------------------------
 
@@ -212,9 +243,8 @@ class TlsSocket:
         """End it without a word, in the next turn."""
         if self.connected:
             self.connected = False
-            self._reactor.removeReader(self)
-            self._reactor.removeWriter(self)
-            self._reactor.callLater(0, self.connectionLost, _ABORTED)
+            self._watch(0)
+            self._poll.reactor.callLater(0, self._lose, _ABORTED)
 
     def registerProducer(self, producer: interfaces.IPushProducer, streaming: bool) -> None:
         self._producer = producer
@@ -223,23 +253,23 @@ class TlsSocket:
         self._producer = None
 
     def pauseProducing(self) -> None:
-        self._reactor.removeReader(self)
+        self._watch(self._events & ~READ)
 
     def resumeProducing(self) -> None:
         if self.connected:
-            self._reactor.addReader(self)
+            self._watch(self._events | READ)
 
     def stopProducing(self) -> None:
         self.loseConnection()
 
-    def getHandle(self) -> Any:
-        return self._accepted.getHandle()
+    def getHandle(self) -> socket.socket:
+        return self._socket
 
-    def getPeer(self) -> Any:
-        return self._accepted.getPeer()
+    def getPeer(self) -> interfaces.IAddress:
+        return _address(self._socket.getpeername())
 
-    def getHost(self) -> Any:
-        return self._accepted.getHost()
+    def getHost(self) -> interfaces.IAddress:
+        return _address(self._socket.getsockname())
 
     def getPeerCertificate(self) -> Any:
         return self._tls.get_peer_certificate()
@@ -250,41 +280,6 @@ class TlsSocket:
         return self._tls.get_alpn_proto_negotiated() or None
 
 
-class _Accepted(Protocol):
-    """Hands an accepted connection over."""
-
-    def __init__(self, take: Callable[[Any], None]) -> None:
-        self._take = take
-
-    def connectionMade(self) -> None:
-        self._take(self.transport)
-
-
-class TlsSockets(ServerFactory):
-    """Makes the protocols of ``factory`` speak TLS."""
-
-    noisy = False
-
-    def __init__(
-        self, connect: Callable[[Any], SSL.Connection], factory: interfaces.IProtocolFactory, clock: interfaces.IReactorTime
-    ) -> None:
-        """``connect`` makes the TLS connection over a socket."""
-        self._connect = connect
-        self._factory = factory
-        self._turn = Turn(clock)
-
-    def doStart(self) -> None:
-        self._factory.doStart()
-
-    def doStop(self) -> None:
-        self._factory.doStop()
-
-    def buildProtocol(self, addr: Any) -> Protocol | None:
-        protocol = self._factory.buildProtocol(addr)
-        if protocol is None:
-            return None
-
-        def take(accepted: Any) -> None:
-            TlsSocket(self._connect(accepted.getHandle()), accepted, protocol, self._turn).start()
-
-        return _Accepted(take)
+def _address(name: Any) -> interfaces.IAddress:
+    host, port = name[:2]
+    return (IPv6Address if len(name) == 4 else IPv4Address)("TCP", host, port)
