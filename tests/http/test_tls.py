@@ -215,6 +215,24 @@ async def test_noise_in_place_of_a_handshake_is_dropped(listening: Listening) ->
     assert b"HTTP" not in await deferToThread(ask)
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_stops_in_the_middle_of_a_handshake_or_a_record_keeps_nobody_waiting(listening: Listening) -> None:
+    def ask() -> bytes:
+        with (
+            socket.create_connection(("127.0.0.1", listening.port), timeout=10) as slow,
+            listening.connect() as half,
+            listening.connect() as other,
+        ):
+            slow.sendall(b"\x16\x03\x01\x02\x00\x01")
+            plain = socket.socket(fileno=half.detach())
+            with plain:
+                plain.sendall(b"\x17\x03\x03\x40\x00half")
+                other.sendall(call("test.void"))
+                return other.recv(1000)
+
+    assert (await deferToThread(ask)).startswith(b"HTTP/1.1 200 OK")
+
+
 @pytest.fixture
 def chain(tmp_path: Path) -> Callable[[str], Path]:
     def write(name: str) -> Path:

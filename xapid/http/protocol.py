@@ -90,11 +90,12 @@ class HttpProtocol(Protocol):
     def handshakeCompleted(self) -> None:
         """TLS is set up. A client that spoke for another protocol than HTTP, and proved who it is, gets that."""
         self._secure = True
-        taker = self._server.other_protocol(self.transport)
-        if taker is not None:
-            self.hand_over(taker, b"")
-        elif self._server.is_for_others(self.transport):
-            self._abort()
+        if self._server.is_for_others(self.transport):
+            taker = self._server.other_protocol(self.transport)
+            if taker is None:
+                self._abort()
+            else:
+                self.hand_over(taker, b"")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._server.left(self)

@@ -148,8 +148,8 @@ class HttpServer(ServerFactory):
             self.heads[block] = head
 
     def other_protocol(self, transport: Any) -> Protocol | None:
-        """What speaks on a new connection in place of HTTP."""
-        if self._agents is None or not self.is_for_others(transport):
+        """What speaks, in place of HTTP, on a connection whose client came for that; None if it may not."""
+        if self._agents is None:
             return None
         fingerprint = link.peer_fingerprint(transport)
         return None if fingerprint is None else self._agents(fingerprint)

@@ -33,6 +33,6 @@ class TlsPort(tcp.Port):
         self._poll = poll
         self.startListening()
 
-    def transport(self, accepted: socket.socket, protocol: Any, *_: Any) -> TlsSocket:  # type: ignore[override]
+    def transport(self, accepted: socket.socket, protocol: Any, peer: Any, *_: Any) -> TlsSocket:  # type: ignore[override]
         """For Twisted: the transport of a new connection."""
-        return TlsSocket(self._connect(accepted), accepted, protocol, self._poll)
+        return TlsSocket(self._connect(accepted), accepted, peer, protocol, self._poll)

@@ -50,11 +50,13 @@ class TlsSocket:
 
     disconnecting = False
 
-    def __init__(self, connection: SSL.Connection, accepted: socket.socket, protocol: Any, poll: Poll) -> None:
+    def __init__(self, connection: SSL.Connection, accepted: socket.socket, peer: Any, protocol: Any, poll: Poll) -> None:
+        """``peer`` is where it comes from, as the socket says it."""
         self.connected = True
         self._tls = connection
         self._ssl = connection._ssl
         self._socket = accepted
+        self._peer = peer
         self._descriptor = accepted.fileno()
         self._protocol = protocol
         self._poll = poll
@@ -67,6 +69,7 @@ class TlsSocket:
         self._said_goodbye = False
         self._producer: interfaces.IPushProducer | None = None
         self._paused = False
+        accepted.setblocking(False)
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.set_accept_state()
         poll.watch(self._descriptor, READ, self)
@@ -139,7 +142,7 @@ class TlsSocket:
         with contextlib.suppress(OSError):
             if reason is _ABORTED:
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-            else:
+            elif not self._said_goodbye:
                 self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         # Each knows the other; letting go here spares the garbage collector thousands of them.
@@ -266,7 +269,7 @@ class TlsSocket:
         return self._socket
 
     def getPeer(self) -> interfaces.IAddress:
-        return _address(self._socket.getpeername())
+        return _address(self._peer)
 
     def getHost(self) -> interfaces.IAddress:
         return _address(self._socket.getsockname())
