@@ -39,6 +39,7 @@ from xapid.ids import Ids
 from xapid.inventory.build import HostCertificate
 from xapid.inventory.populate import addresses_from, populate
 from xapid.inventory.presets import preset
+from xapid.inventory.processors import cpu_info
 from xapid.operations import adoption
 from xapid.operations.binding import bind
 from xapid.operations.reports import Reports
@@ -194,11 +195,10 @@ async def assemble(
     services.pool = federation
     federation.answer_inquiry = Inquiries(db, services).answer
     services.elsewhere = Elsewhere(clock, lambda: site.port)
-    for row in db.table("host").rows():
-        if row.uuid not in elsewhere:
-            agent = simulated_host(db, row, clock, federation, surroundings, config.duration_profile)
-            agents.add(row.ref, agent)
-            await adoption.take_up(db, agent, row.ref)
+    for number, row in enumerate(_ordered(db, elsewhere)):
+        agent = simulated_host(db, row, clock, federation, surroundings, config, number)
+        agents.add(row.ref, agent)
+        await adoption.take_up(db, agent, row.ref)
     adoption.recompute(db)
     dispatcher = Dispatcher(db, services, bind(api), config, clock, ids)
     pool = Pool(
@@ -236,10 +236,11 @@ async def start_afresh(pool: Pool, site: Site, secrets: PoolSecrets) -> None:
                 for row in table.rows():
                     tx.destroy(row)
     now = datetime.fromtimestamp(int(pool.clock.seconds()), UTC)
-    (host,) = populate(db, preset("standalone"), [address], now, pool.ids, port=site.port, certificate=site.certificate)
+    counts = preset("standalone", processors=config.processors[:1] or None)
+    (host,) = populate(db, counts, [address], now, pool.ids, port=site.port, certificate=site.certificate)
     pool.surroundings = Surroundings()
     row = db.get("host", host)
-    agent = simulated_host(db, row, pool.clock, services.pool, pool.surroundings, config.duration_profile)
+    agent = simulated_host(db, row, pool.clock, services.pool, pool.surroundings, config)
     services.agents.add(host, agent)
     site.serve_as(host)
     await adoption.take_up(db, agent, host)
@@ -286,21 +287,34 @@ async def _initialise_password(db: Database, passwords: Passwords, config: Confi
 
 
 def simulated_host(
-    db: Database, row: Row, clock: IReactorTime, observer: IAgentObserver, surroundings: Surroundings, profile: str
+    db: Database,
+    row: Row,
+    clock: IReactorTime,
+    observer: IAgentObserver,
+    surroundings: Surroundings,
+    config: Config,
+    number: int = 0,
 ) -> SimulatedHost:
-    """An agent that simulates the host of ``row``, with the hardware that its record shows."""
+    """An agent that simulates the host of ``row``, the ``number``-th of this process, with the hardware that its record shows;
+    processors that ``config`` names are put in instead.
+    """
+    processors = dict(row.cpu_info)
+    if config.processors:
+        name = config.processors[number % len(config.processors)]
+        processors = cpu_info(name, int(processors.get("cpu_count", "1")), int(processors.get("socket_count", "1")))
     metrics = db.get("host_metrics", row.metrics)
     machine = Machine(
         hostname=row.hostname,
         memory_total=metrics.memory_total,
         memory_overhead=row.memory_overhead,
-        cpus=int(row.cpu_info.get("cpu_count", "1")),
-        sockets=int(row.cpu_info.get("socket_count", "1")),
+        cpus=int(processors.get("cpu_count", "1")),
+        sockets=int(processors.get("socket_count", "1")),
+        cpu_info=processors,
         boot_time=clock.seconds(),
         pifs=tuple(_physical(db, db.get("PIF", ref)) for ref in row.PIFs if db.get("PIF", ref).physical),
         software_version=dict(row.software_version),
     )
-    return SimulatedHost(row.uuid, clock, observer, machine, surroundings, PROFILES[profile])
+    return SimulatedHost(row.uuid, clock, observer, machine, surroundings, PROFILES[config.duration_profile])
 
 
 def _physical(db: Database, pif: Row) -> PifState:

@@ -96,6 +96,11 @@ def _counters(value: Any) -> dict[str, int]:
     return {name.strip().replace("-", "_"): _whole(0, 2**63 - 1)(number) for name, number in pairs}
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    items: Iterable[Any] = value.split(",") if isinstance(value, str) else value
+    return tuple(_text(item).strip() for item in items)
+
+
 def _one_of(*words: str) -> Read:
     def read(value: Any) -> str:
         if value not in words:
@@ -176,6 +181,9 @@ class Config:
         "Another number of the new pool (docs/operating.md); may be repeated.",
         repeated=True,
     )
+    processors: tuple[str, ...] = _setting(
+        (), _names, "NAME", "Generations of the simulated hosts' processors, in turn (docs/operating.md); at later starts too."
+    )
     seed: int | None = _setting(None, _whole(0, 2**63 - 1), "N", "Make references, uuids and MAC addresses repeatable.")
     duration_profile: str = _setting(
         "instant",
@@ -226,10 +234,10 @@ class Config:
             raise ConfigError(f"address: clients cannot reach {self.address}")
 
     @property
-    def counters(self) -> dict[str, int]:
-        """Every number of a new pool that was given, by its name in :class:`xapid.inventory.presets.Counts`."""
-        named = {"hosts": self.hosts, "vms_per_host": self.vms_per_host}
-        return dict(self.counter) | {name: number for name, number in named.items() if number is not None}
+    def counters(self) -> dict[str, Any]:
+        """What was given of a new pool, by its name in :class:`xapid.inventory.presets.Counts`: numbers, and processors."""
+        named = {"hosts": self.hosts, "vms_per_host": self.vms_per_host, "processors": self.processors or None}
+        return dict(self.counter) | {name: given for name, given in named.items() if given is not None}
 
     @property
     def state_directory(self) -> Path | None:

@@ -73,12 +73,17 @@ def surroundings():
     return Surroundings()
 
 
+class Figures:
+    async def facts(self):
+        return {"cpu_info": {"cpu_count": "1"}}
+
+
 @pytest.fixture
 def context(world, surroundings):
     context = world.context
     context.services, context.task = SimpleNamespace(power=Power()), Task()
     power = SimulatedPower(world.row(world.host).uuid, surroundings, lambda: None)
-    context.agent = lambda host=None: SimpleNamespace(power=power)
+    context.agent = lambda host=None: SimpleNamespace(power=power, metrics=Figures())
     return context
 
 

@@ -7,6 +7,8 @@ from typing import Any, Final
 import attrs
 
 from xapid.inventory.build import Build, stamp
+from xapid.inventory.processors import cpu_info
+from xapid.operations.levelling import host_cpus
 
 API_VERSION: Final = (2, 23)
 PRODUCT_VERSION: Final = "8.4.0"
@@ -15,26 +17,6 @@ MEMORY_OVERHEAD: Final = 600 << 20
 CONTROL_DOMAIN_MEMORY: Final = 4 << 30
 
 CAPABILITIES: Final = ("xen-3.0-x86_64", "hvm-3.0-x86_32", "hvm-3.0-x86_32p", "hvm-3.0-x86_64")
-FEATURES_HVM: Final = (
-    "1fcbfbff-f7fa3223-2d93fbff-00000523-00000001-000007ab-00000000-00000000-00001000-9c000000-00000000-00000000"
-)
-FEATURES_PV: Final = (
-    "1fc9cbf5-f6f83203-2991cbf5-00000123-00000001-00000329-00000000-00000000-00001000-8c000000-00000000-00000000"
-)
-CPU: Final = {
-    "vendor": "GenuineIntel",
-    "speed": "2095.078",
-    "modelname": "Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz",
-    "family": "6",
-    "model": "85",
-    "stepping": "4",
-    "flags": (
-        "fpu de tsc msr pae mce cx8 apic sep mca cmov pat clflush acpi mmx fxsr sse sse2 ht syscall nx rdtscp lm constant_tsc "
-        "rep_good nopl nonstop_tsc cpuid pni pclmulqdq monitor est ssse3 fma cx16 sse4_1 sse4_2 movbe popcnt aes xsave avx "
-        "f16c rdrand hypervisor lahf_lm abm 3dnowprefetch fsgsbase bmi1 avx2 bmi2 erms rtm rdseed adx xsaveopt"
-    ),
-}
-
 _FEATURES: Final = """
     ad cbt certificate_verification checkpoint connection corosync cpu_masking dmc dr email_alerting export_resource_data
     gpu historical_performance igmp_snooping intellicache internal_repo_access live_patching nested_virt network_sriov
@@ -53,11 +35,14 @@ class Host:
     ref: str
     name: str
     address: str
+    processor: str
+    """The generation of its processors."""
 
 
 def create_host(build: Build, number: int, address: str) -> Host:
     """Host ``number`` of the pool, running and enabled, with its metrics, processors, display card and certificate."""
-    host = Host(number, build.ids.ref(), f"xapid-{number}", address)
+    generations = build.counts.processors
+    host = Host(number, build.ids.ref(), f"xapid-{number}", address, generations[(number - 1) % len(generations)])
     build.make("host", **{"ref": host.ref, **_record(build, host)})
     _processors(build, host)
     _display_card(build, host)
@@ -75,22 +60,6 @@ def create_host(build: Build, number: int, address: str) -> Host:
 def free_memory(build: Build) -> int:
     """What a host that runs only its control domain has left."""
     return build.counts.memory - MEMORY_OVERHEAD - CONTROL_DOMAIN_MEMORY
-
-
-def cpu_info(build: Build) -> dict[str, str]:
-    """What each host says of its processors."""
-    counts = build.counts
-    return {
-        "cpu_count": str(counts.cpus),
-        "socket_count": str(counts.sockets),
-        "threads_per_core": "2",
-        "nr_nodes": str(counts.sockets),
-        **CPU,
-        "features_pv": FEATURES_PV,
-        "features_hvm": FEATURES_HVM,
-        "features_hvm_host": FEATURES_HVM,
-        "features_pv_host": FEATURES_PV,
-    }
 
 
 def license_params() -> dict[str, str]:
@@ -136,7 +105,7 @@ def _record(build: Build, host: Host) -> dict[str, Any]:
         "capabilities": CAPABILITIES,
         "sched_policy": "credit",
         "supported_bootloaders": ["pygrub", "eliloader"],
-        "cpu_info": cpu_info(build),
+        "cpu_info": cpu_info(host.processor, counts.cpus, counts.sockets),
         "metrics": build.make(
             "host_metrics", memory_total=counts.memory, memory_free=free_memory(build), live=True, last_updated=build.now
         ),
@@ -195,21 +164,9 @@ def _bios_strings(build: Build, host: Host) -> dict[str, str]:
 
 
 def _processors(build: Build, host: Host) -> None:
-    for number in range(build.counts.cpus):
-        build.make(
-            "host_cpu",
-            host=host.ref,
-            number=number,
-            vendor=CPU["vendor"],
-            speed=2095,
-            modelname=CPU["modelname"],
-            family=6,
-            model=85,
-            stepping=CPU["stepping"],
-            flags=CPU["flags"],
-            features=FEATURES_HVM,
-            utilisation=0.0,
-        )
+    info = cpu_info(host.processor, build.counts.cpus, build.counts.sockets)
+    for row in host_cpus(info):
+        build.make("host_cpu", host=host.ref, **row)
 
 
 def _display_card(build: Build, host: Host) -> None:

@@ -10,6 +10,8 @@ from typing import Final
 
 import attrs
 
+from xapid.inventory.processors import DEFAULT, named
+
 GIB: Final = 1 << 30
 
 
@@ -36,8 +38,15 @@ class Counts:
     local_storage: int = _counter(400 * GIB, "bytes of each host's local storage repository", least=GIB)
     shared_srs: int = _counter(0, "shared storage repositories of type nfs; the first becomes the default")
     isos: int = _counter(0, "install images in a shared ISO library; none: no library")
+    processors: tuple[str, ...] = attrs.field(default=(DEFAULT,))
+    """Generations of the processors of the hosts, in turn."""
     pool_name: str = ""
     """The name of the pool; an unnamed pool is how a host on its own presents itself."""
+
+    @processors.validator
+    def _known(self, _: object, value: tuple[str, ...]) -> None:
+        for name in value:
+            named(name)
 
     @property
     def cpus(self) -> int:
@@ -52,6 +61,6 @@ PRESETS: Final = {
 """``standalone`` has nothing that would keep the host from joining a pool: no shared storage, no VLANs, a static address."""
 
 
-def preset(name: str, **overrides: int | str | None) -> Counts:
+def preset(name: str, **overrides: int | str | tuple[str, ...] | None) -> Counts:
     """The counters of preset ``name``, with those in ``overrides`` that are not None. KeyError: no such preset."""
     return attrs.evolve(PRESETS[name], **{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]

@@ -13,12 +13,18 @@ from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations import allowed
 from xapid.operations.domain_config import believed_state, vm_config
+from xapid.operations.levelling import take_processors
 from xapid.operations.power_state import set_halted
 from xapid.operations.storage_rows import revealed, sr_config
 
 
 async def take_up(db: Database, agent: IHostAgent, host: str) -> None:
-    """Attach the SRs of a host and adopt its VMs; those that are not there any more are Halted afterwards."""
+    """Note what processors a host has, attach its SRs and adopt its VMs; those that are not there any more are Halted
+    afterwards.
+    """
+    facts = await agent.metrics.facts()
+    with db.transaction() as tx:
+        take_processors(tx, db, db.get("host", host), facts["cpu_info"])
     row = db.get("host", host)
     for ref in row.PBDs:
         pbd = db.get("PBD", ref)

@@ -13,7 +13,7 @@ from xapid.operations.context import Context
 from xapid.operations.evacuation import empty, leave_no_vms
 from xapid.operations.evacuation_plan import plan_evacuation, resident_vms
 from xapid.operations.host_roles import assert_in_maintenance, assert_may_leave
-from xapid.operations.levelling import level_pool
+from xapid.operations.levelling import level_pool, take_processors
 from xapid.operations.power_state import set_halted
 from xapid.operations.storage_rows import plug_pbd
 from xapid.placement.checks import is_live
@@ -160,6 +160,9 @@ async def come_back(context: Context, host: str) -> None:
     """What a host does when it starts: it reports, takes up its storage, and is enabled unless that was forbidden."""
     db = context.db
     _set_live(context, host, True)
+    facts = await context.agent(host).metrics.facts()
+    with db.transaction() as tx:
+        take_processors(tx, db, db.get("host", host), facts["cpu_info"])
     for pbd in db.get("host", host).PBDs:
         await plug_pbd(context, pbd)
     with db.transaction() as tx:

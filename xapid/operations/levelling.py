@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import reduce
+from typing import Any
 
 from xapid.database import Database, Row, Transaction
 from xapid.datamodel.types import frozenmap
@@ -15,7 +16,29 @@ _RESTRICT = "restrict_"
 def level_pool(tx: Transaction, db: Database) -> None:
     """Bring ``pool.cpu_info`` and ``pool.restrictions`` in line with the hosts that there are."""
     hosts = db.table("host").rows()
-    tx.update(the_pool(db), cpu_info=cpu_level(hosts), restrictions=restrictions(hosts))
+    pool, level = the_pool(db), {"cpu_info": cpu_level(hosts), "restrictions": restrictions(hosts)}
+    if any(getattr(pool, name) != value for name, value in level.items()):
+        tx.update(pool, **level)
+
+
+def host_cpus(info: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The fields of a host's ``host_cpu`` objects, one for each logical processor that ``cpu_info`` tells of."""
+    words = {name: info.get(name, "") for name in ("vendor", "modelname", "stepping", "flags")}
+    numbers = {name: int(float(info.get(name, 0))) for name in ("speed", "family", "model")}
+    features = info.get("features_hvm", info.get("features", ""))
+    count = int(info.get("cpu_count", 0))
+    return [{"number": n, "features": features, "utilisation": 0.0, **words, **numbers} for n in range(count)]
+
+
+def take_processors(tx: Transaction, db: Database, host: Row, info: Mapping[str, str]) -> None:
+    """A host has come (back) with the processors of ``info``: its record and the pool's level follow."""
+    if dict(host.cpu_info) != dict(info):
+        tx.update(host, cpu_info=frozenmap(info))
+        for ref in host.host_CPUs:
+            tx.destroy(ref)
+        for fields in host_cpus(info):
+            tx.create("host_cpu", host=host.ref, **fields)
+    level_pool(tx, db)
 
 
 def cpu_level(hosts: list[Row]) -> frozenmap:

@@ -22,6 +22,7 @@ from xapid.operations.power_state import set_halted
 from xapid.operations.vm_archive import Extent
 from xapid.operations.vm_copying import discard_disks
 from xapid.operations.vm_transfer import export_metadata
+from xapid.placement.checks import assert_processor
 
 _END: Final = bytes(12)
 """What follows the last record of the contents of a disk."""
@@ -44,8 +45,9 @@ async def assert_may_come(context: Context, journey: Journey) -> None:
     if here is not None and not journey.force:
         if _version(host["software_version"]) < _version(here.software_version):
             raise XenAPIError("VM_HOST_INCOMPATIBLE_VERSION_MIGRATE", ref, journey.vm.ref)
-        if journey.running and host["cpu_info"].get("vendor") != here.cpu_info.get("vendor"):
-            raise XenAPIError("VM_INCOMPATIBLE_WITH_THIS_HOST", journey.vm.ref, ref, "the processors have different vendors")
+        if journey.running:
+            (pool,) = (await there.call("pool.get_all_records")).values()
+            assert_processor(journey.vm, ref, pool["cpu_info"], pool=True)
     for network in dict.fromkeys(journey.nics.values()):
         await there.call("network.get_uuid", network)
     drivers = {driver["type"]: frozenset(driver["features"]) for driver in (await there.call("SM.get_all_records")).values()}

@@ -105,14 +105,17 @@ def forget_guest(db: Database, vm: Row) -> None:
 
 
 def _cpu_flags(db: Database, vm: Row, host: str, state: DomainState) -> frozenmap:
-    """The processor that the guest saw when it booted; moving and sleeping change nothing about that."""
+    """The processor that the guest saw when it booted: what all hosts of the pool had in common then. Moving and sleeping
+    change nothing about that, nor does what becomes of the pool.
+    """
     if vm.power_state != "Halted" and vm.last_boot_CPU_flags:
         return vm.last_boot_CPU_flags  # type: ignore[no-any-return]  # rows are untyped
     if state["cpu_flags"]:
         return frozenmap(state["cpu_flags"])
-    info = db.get("host", host).cpu_info
-    features = info.get("features_hvm" if state["domain_type"] == "hvm" else "features_pv", info.get("features", ""))
-    return frozenmap({"vendor": info.get("vendor", ""), "features": features})
+    level = next((pool.cpu_info for pool in db.table("pool")), None) or db.get("host", host).cpu_info
+    kind = "pv" if state["domain_type"] == "pv" else "hvm"
+    features = level.get(f"features_{kind}_host", level.get(f"features_{kind}", ""))
+    return frozenmap({"vendor": level.get("vendor", ""), "features": features})
 
 
 def _release(tx: Transaction, db: Database, vm: Row) -> None:

@@ -5,7 +5,7 @@ The checks come in the order in which clients see their errors.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import attrs
@@ -156,19 +156,26 @@ def _platform_version(q: Question) -> None:
 
 
 def _cpu_features(q: Question) -> None:
-    """A VM that goes on where it stopped needs the processor features with which it was booted."""
-    flags = q.vm.last_boot_CPU_flags
-    if not q.cpu_features or not flags or q.vm.power_state == "Halted":
+    if q.cpu_features:
+        assert_processor(q.vm, q.host.ref, q.host.cpu_info)
+
+
+def assert_processor(vm: Row, host: str, info: Mapping[str, str], *, pool: bool = False) -> None:
+    """A VM that goes on where it stopped needs the processor features with which it was booted. ``info`` is the ``cpu_info``
+    of the host, or of its ``pool``. Errors: VM_INCOMPATIBLE_WITH_THIS_HOST.
+    """
+    flags = vm.last_boot_CPU_flags
+    if not flags or vm.power_state == "Halted":
         return
-    info = q.host.cpu_info
     wanted = flags.get("features", "")
-    offered = info.get("features_hvm" if domain_type_of(q.vm) == "hvm" else "features_pv", "")
+    kind = "features_pv" if domain_type_of(vm) == "pv" else "features_hvm"
+    offered = info.get(f"{kind}_host" if pool else kind, "")
     if flags.get("vendor", info.get("vendor")) != info.get("vendor"):
-        raise XenAPIError("VM_INCOMPATIBLE_WITH_THIS_HOST", q.vm.ref, q.host.ref, "the processors have different vendors")
+        raise XenAPIError("VM_INCOMPATIBLE_WITH_THIS_HOST", vm.ref, host, "the processors have different vendors")
     if wanted and not offered:
-        raise XenAPIError("VM_INCOMPATIBLE_WITH_THIS_HOST", q.vm.ref, q.host.ref, "the host does not tell its features")
+        raise XenAPIError("VM_INCOMPATIBLE_WITH_THIS_HOST", vm.ref, host, "the host does not tell its features")
     if wanted and not _covers(offered, wanted):
-        raise XenAPIError("VM_INCOMPATIBLE_WITH_THIS_HOST", q.vm.ref, q.host.ref, "the processor lacks features in use")
+        raise XenAPIError("VM_INCOMPATIBLE_WITH_THIS_HOST", vm.ref, host, "the processor lacks features in use")
 
 
 def _covers(offered: str, wanted: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from xapid.agent.simulator.disks import BlockStore, Upload
@@ -11,7 +13,13 @@ from xapid.agent.values import HostFacts, PifState, VdiState
 GIB = 1 << 30
 
 GROUPS = ("hypervisor", "storage", "network", "power", "metrics", "plugins", "certificates")
-FEATURES = "1fcbfbff-f7fa3223-2d93fbff-00000023-00000001-000007ab-00000000-00000000-00001000-9c000400"
+_FEATURES = "1fcbfbff-f7fa3223-2d93fbff-00000023-00000001-000007ab-00000000-00000000-00001000-9c000400"
+
+_PROCESSOR = {
+    "vendor": "GenuineIntel", "speed": "2400.000", "modelname": "Simulated CPU at 2.40 GHz", "family": "6", "model": "85",
+    "stepping": "7", "flags": "fpu de tsc msr pae mce cx8 apic sep mtrr mca cmov pat clflush mmx fxsr sse sse2 ht nx lm",
+    "features_pv": _FEATURES, "features_hvm": _FEATURES, "features_pv_host": _FEATURES, "features_hvm_host": _FEATURES,
+}  # fmt: skip
 
 
 @attrs.frozen(kw_only=True)
@@ -24,10 +32,8 @@ class Machine:
     """What the hypervisor keeps for itself; the control domain is counted apart."""
     cpus: int = 16
     sockets: int = 2
-    cpu_vendor: str = "GenuineIntel"
-    cpu_model: str = "Simulated CPU at 2.40 GHz"
-    cpu_speed: str = "2400.000"
-    cpu_features: str = FEATURES
+    cpu_info: Mapping[str, str] = attrs.field(factory=dict)
+    """What it says of its processors, besides how many there are."""
     boot_time: float = 0.0
     pifs: tuple[PifState, ...] = ()
     software_version: dict[str, str] = attrs.field(factory=dict)
@@ -43,13 +49,7 @@ class Machine:
         """What the host says of itself when so much memory is in use."""
         return HostFacts(
             hostname=self.hostname,
-            cpu_info={
-                "cpu_count": str(self.cpus), "socket_count": str(self.sockets), "vendor": self.cpu_vendor,
-                "speed": self.cpu_speed, "modelname": self.cpu_model, "family": "6", "model": "85", "stepping": "7",
-                "flags": "fpu de tsc msr pae mce cx8 apic sep mtrr mca cmov pat clflush mmx fxsr sse sse2 ht nx lm",
-                "features": self.cpu_features, "features_pv": self.cpu_features, "features_hvm": self.cpu_features,
-                "features_pv_host": self.cpu_features, "features_hvm_host": self.cpu_features,
-            },
+            cpu_info={**_PROCESSOR, **self.cpu_info, "cpu_count": str(self.cpus), "socket_count": str(self.sockets)},
             cpu_configuration={},
             software_version=dict(self.software_version),
             bios_strings=dict(self.bios_strings),
