@@ -21,6 +21,7 @@ from xapid.agent.simulator.machine import Machine, Surroundings
 from xapid.agent.values import PifState
 from xapid.auth import roles
 from xapid.auth.audit import AuditLog, FileStore, MemoryStore
+from xapid.auth.callers import Callers
 from xapid.auth.initial_password import InitialPassword
 from xapid.auth.logins import Logins
 from xapid.auth.passwords import Passwords, Run
@@ -126,6 +127,7 @@ class Pool:
         self.services.sessions.stop()
         self.services.tasks.stop()
         self.services.logins.stop()
+        self.services.callers.stop()
         self.sweep.stop()
         self.schedules.stop()
         self.checks.stop()
@@ -188,6 +190,7 @@ async def assemble(
         role=role,
         blobs=blobs,
         audit=audit,
+        callers=Callers(db, clock, register=config.register_callers),
     )
     surroundings = Surroundings(blocks=BlockStore(None if state is None else state / "disks", run))
     federation = Federation(db, clock, role, agents, secrets, passwords, Reports(db, clock, services), lambda: site.port)

@@ -136,6 +136,7 @@ def _setting(default: Any, read: Read, metavar: str, doc: str, **options: Any) -
 
 
 DURATION_PROFILES: Final = ("instant", "realistic")
+LOG_FORMATS: Final = ("human", "json")
 LOG_LEVELS: Final = ("debug", "info", "warn", "error", "critical")
 _MANY: Final = 1_000_000
 
@@ -165,6 +166,11 @@ class Config:
     unix_socket: Path | None = _setting(
         None, _path, "PATH", "Listen on a Unix socket too, where root and this daemon's own user need no password."
     )
+
+    monitor: tuple[str, int] | None = _setting(
+        None, _endpoint, "ADDRESS:PORT", "Show /metrics, /healthz and /readyz there over plain HTTP, to everybody."
+    )
+    metrics_of_objects: bool = _setting(False, _yes_or_no, "", "Have /metrics also tell what was measured of each host and VM.")
 
     state: Path = _setting(
         attrs.Factory(default_state_directory), _path, "DIR", "Where the database, the certificate and the first password are."
@@ -214,6 +220,10 @@ class Config:
     )
     session_lifetime: int = _setting(86_400, _whole(1, 10 * 365 * 86_400), "SECONDS", "How long an idle session lives.")
 
+    register_callers: bool = _setting(
+        False, _yes_or_no, "", "Make a Caller for every client program and address that calls, so that its use is counted."
+    )
+
     no_fast_path: bool = _setting(
         False, _yes_or_no, "", "Take every call the long way, also those for which there is a short one with the same result."
     )
@@ -222,6 +232,9 @@ class Config:
     )
     log_level: str = _setting(
         "info", _one_of(*LOG_LEVELS), "LEVEL", "The least serious messages to log, on standard error.", choices=LOG_LEVELS
+    )
+    log_format: str = _setting(
+        "human", _one_of(*LOG_FORMATS), "FORMAT", "How log lines look: for people, or as JSON objects.", choices=LOG_FORMATS
     )
     root_password: str | None = _setting(
         None, _text, "PASSWORD", "The password of root in a new pool; made up when this is not set.", secret=True

@@ -25,6 +25,7 @@ from xapid.cli.serving import CommandLines
 from xapid.config import Config, ConfigError
 from xapid.database import Row
 from xapid.database.journal import JournalError, SQLiteJournal
+from xapid.datamodel.errors import XenAPIError
 from xapid.dispatch.http_credentials import HttpAuthenticator
 from xapid.http.blob_actions import BlobActions
 from xapid.http.blobs import BlobStore, DirectoryBlobStore
@@ -32,6 +33,9 @@ from xapid.http.certificate import Certificate
 from xapid.http.console_actions import ConsoleActions
 from xapid.http.exchange import Serve
 from xapid.http.files import WebRoot
+from xapid.http.gate import Gate
+from xapid.http.measures import Measures
+from xapid.http.own_view import OwnView
 from xapid.http.rrd_actions import RrdActions
 from xapid.http.server import HttpServer, Limits
 from xapid.http.tls import PinnedClient, TlsPolicy
@@ -59,6 +63,7 @@ class Daemon:
     def __init__(self, config: Config, reactor: Any) -> None:
         self.config = config
         self.status = 0
+        self._is_up = False
         self._reactor = reactor
         self._sockets = Sockets(config)
         self._ports: list[IListeningPort] = []
@@ -122,6 +127,7 @@ class Daemon:
         await self.pool.db.durable()
         gc.collect()
         gc.freeze()
+        self._is_up = True
 
     def _listen(self) -> None:
         config, reactor = self.config, self._reactor
@@ -137,6 +143,16 @@ class Daemon:
             self._ports.append(self.tls.listen(bind(address, port), leader, reactor))
         if config.http_port is not None:
             self._ports.append(adopt(reactor, bind(config.bind, config.http_port), leader))
+        if config.monitor is not None:
+            monitor = HttpServer(
+                self.pool.dispatcher,
+                leader.host,
+                HttpAuthenticator(self.pool.services),
+                clock=reactor,
+                only=OwnView(self._measures, self._problem, reactor).serve,
+            )
+            self._servers.append(monitor)
+            self._ports.append(adopt(reactor, bind(*config.monitor), monitor))
         if config.unix_socket is not None:
             self._ports.append(reactor.listenUNIX(str(config.unix_socket), leader, mode=0o600))
 
@@ -168,8 +184,15 @@ class Daemon:
         works = Works(self.pool.db, self.pool.services, self.pool.dispatcher, lambda: self.port)
         statistics = RrdActions(self.pool.db, self.pool.services, self._reactor)
         consoles = ConsoleActions(self.pool.db, self.pool.services)
+        own_view = OwnView(
+            self._measures,
+            self._problem,
+            self._reactor,
+            gate=Gate(authenticator),
+            otherwise=WebRoot(self.config.web_root).serve,
+        )
         return {
-            "get_root": WebRoot(self.config.web_root).serve,
+            "get_root": own_view.serve,
             "post_cli": CommandLines(self.pool.dispatcher, commands(), self._reactor).serve,
             **blobs.actions,
             **VmActions(works).actions,
@@ -178,8 +201,30 @@ class Daemon:
             **consoles.actions,
         }
 
+    @property
+    def _measures(self) -> Measures:
+        pool = self.pool
+        return Measures(
+            pool.db,
+            pool.services,
+            pool.dispatcher,
+            lambda: sum(server.connections for server in self._servers),
+            self.config.metrics_of_objects,
+        )
+
+    def _problem(self) -> str | None:
+        """Why the daemon cannot do its work now."""
+        if not self._is_up:
+            return "starting or stopping"
+        try:
+            self.pool.services.role.admit("pool.get_all")
+        except XenAPIError as refusal:
+            return refusal.code
+        return None
+
     async def stop(self) -> None:
         """Answer what is being answered, keep what was acknowledged, and end."""
+        self._is_up = False
         for port in self._ports:
             await defer.maybeDeferred(port.stopListening)
         self._sockets.close()
@@ -237,7 +282,7 @@ def run(config: Config) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit status. Raises ConfigError."""
     from twisted.internet import reactor
 
-    logs.begin(config.log_level)
+    logs.begin(config.log_level, form=config.log_format)
     allow_many_connections()
     daemon = Daemon(config, reactor)
     problems: list[BaseException] = []

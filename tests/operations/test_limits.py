@@ -23,7 +23,7 @@ def test_a_group_has_a_name(world):
 
 
 def test_callers_share_a_limit_and_have_one(world):
-    first, other = (rate_limit.create(world.context, {"burst_size": size}) for size in (1.0, 2.0))
+    first, other = (rate_limit.create(world.context, {"burst_size": size, "fill_rate": 1.0}) for size in (1.0, 2.0))
     ref = world.make("Caller")
     rate_limit.add_caller(world.context, first, ref)
     rate_limit.add_caller(world.context, other, ref)
@@ -45,8 +45,8 @@ def test_there_are_no_fewer_than_no_tokens(world, value):
 def test_a_limit_is_adjusted(world):
     ref = rate_limit.create(world.context, {"burst_size": 5.0, "fill_rate": 1.0})
     rate_limit.set_burst_size(world.context, ref, 9.5)
-    rate_limit.set_fill_rate(world.context, ref, 0.0)
-    assert (world.row(ref).burst_size, world.row(ref).fill_rate) == (9.5, 0.0)
+    rate_limit.set_fill_rate(world.context, ref, 0.5)
+    assert (world.row(ref).burst_size, world.row(ref).fill_rate) == (9.5, 0.5)
 
 
 @pytest.mark.parametrize(

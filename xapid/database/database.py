@@ -118,6 +118,11 @@ class Database:
         """Whether a commit is not on disk yet."""
         return self._journal.pending
 
+    @property
+    def outstanding(self) -> int:
+        """How many commits are not on disk yet."""
+        return self._journal.outstanding
+
     def load(self) -> bool:
         """Fill the tables from the journal; whether it held anything. Raises JournalError."""
         newest = -1

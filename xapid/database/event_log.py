@@ -119,6 +119,11 @@ class EventLog:
         known: T = self._shared[key]
         return known
 
+    @property
+    def waiting(self) -> int:
+        """How many listeners wait for something to happen."""
+        return len(self._waiting)
+
     def counts(self) -> dict[str, int]:
         """How many objects each table holds, by class name in lower case."""
         return {name: len(table) for name, table in self._counted.items()}

@@ -12,6 +12,7 @@ from xapid.datamodel.catalogue import Catalogue, Entry
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import Type
 from xapid.dispatch.derived import derive
+from xapid.dispatch.tally import Tally
 from xapid.operations.binding import Bound
 from xapid.wire.call import Loose
 from xapid.wire.marshal import decoder, record_decoder
@@ -23,6 +24,10 @@ A getter that is declared to have an effect counts as a ``write``: the audit log
 """
 
 MISMATCH: Final = "MESSAGE_PARAMETER_COUNT_MISMATCH"
+READS: Final = 1.0
+CHANGES: Final = 3.0
+WORKS: Final = 10.0
+"""Tokens (:mod:`xapid.auth.callers`) that a call costs which only reads, changes something, or has a host work."""
 
 
 @attrs.frozen(eq=False)
@@ -45,6 +50,10 @@ class Endpoint:
     """Whether only hosts of the pool may call it."""
     locks: bool = attrs.field(init=False)
     """Whether it marks anything as busy."""
+    cost: float = attrs.field(init=False)
+    """Tokens."""
+    tally: Tally = attrs.field(init=False, factory=Tally)
+    """The calls that came here."""
 
     @name.default
     def _name(self) -> str:
@@ -61,6 +70,12 @@ class Endpoint:
     @locks.default
     def _locks(self) -> bool:
         return self.entry.message.operation is not None or bool(self.entry.message.also_locks)
+
+    @cost.default
+    def _cost(self) -> float:
+        if self.kind == "operation" and self.entry.message.effect:
+            return CHANGES if self.entry.message.forward is None else WORKS
+        return READS if self.kind == "read" or not self.entry.message.effect else CHANGES
 
     def arguments(self, spelled: str, params: list[Loose]) -> list[Any]:
         """Typed arguments from what came after the session; ``spelled`` is the name that the client used.

@@ -21,11 +21,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from twisted.internet import defer
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -39,11 +40,13 @@ from xapid.dispatch.endpoint import Endpoint, endpoints
 from xapid.dispatch.faults import Faults
 from xapid.dispatch.locks import Locks
 from xapid.dispatch.places import Mark, Places
+from xapid.dispatch.tally import Tally, now
 from xapid.ids import Ids
+from xapid.logs import REQUEST_ID, Doing, doing, number
 from xapid.operations.agent_errors import translated
 from xapid.operations.binding import Bound
 from xapid.operations.services import Services
-from xapid.tasks.running import RunningTask
+from xapid.tasks.running import Row, RunningTask
 from xapid.wire.call import Answer, Call, Codec, Loose, Malformed, Origin
 
 log = Logger()
@@ -72,9 +75,22 @@ class Dispatcher:
         self._by_name = self._endpoints | {name.replace(".", "_", 1): end for name, end in self._endpoints.items()}
         self._listed = tuple(self._endpoints)
         self._fast = not config.no_fast_path
+        self._callers = services.callers
+        self._is_telling = config.log_level == "debug"
+        self.unknown = Tally()
+        """The calls of messages that there are not."""
 
-    def dispatch(self, call: Call, codec: Codec, origin: Origin) -> Answer | Awaitable[Answer]:
-        """The answer to ``call``: at once for what only reads, else when it is done and durable. Errors are answers."""
+    @property
+    def tallies(self) -> Iterator[tuple[str, Tally]]:
+        """The calls of every message that was called."""
+        return ((name, endpoint.tally) for name, endpoint in self._endpoints.items() if endpoint.tally.calls)
+
+    def dispatch(self, call: Call, codec: Codec, origin: Origin, *, turn_came: bool = False) -> Answer | Awaitable[Answer]:
+        """The answer to ``call``: at once for what only reads, else when it is done and durable. Errors are answers.
+
+        A call whose ``turn_came`` is not asked to wait for it again.
+        """
+        started, tally = now(), self.unknown
         try:
             spelled, in_background = call.name, False
             self._services.role.admit(spelled)
@@ -84,6 +100,11 @@ class Dispatcher:
                 if answer is not None:
                     return answer
                 endpoint, spelled, in_background = self._resolve(call, origin)
+            tally = endpoint.tally
+            if self._callers.active and not turn_came and not origin.is_unix:
+                turn = self._callers.turn(origin.headers.get("user-agent", ""), origin.peer, endpoint.cost)
+                if turn is not None:
+                    return self._dispatch_later(turn, call, codec, origin)
             session, args = self._prepare(endpoint, spelled, call.params, origin)
             if self.faults:
                 self.faults.strike(endpoint.name)
@@ -92,19 +113,36 @@ class Dispatcher:
                     raise XenAPIError.relayed("Fault", f"No async mode for this operation (rpc: {call.name})")
                 return codec.success(TASK, self._start(endpoint, session, args, origin))
             if endpoint.kind == "read" and self._fast and not (session.pool and origin.headers.get("task-id")):
-                return self._read(endpoint, session, args, codec, origin)
+                answer = self._read(endpoint, session, args, codec, origin)
+                tally.ended(started)
+                return answer
             task = self._task(endpoint, session, origin)
         except XenAPIError as refusal:
+            tally.failed(started, refusal.code)
             return codec.failure(refusal.description)
         except Malformed:
             raise
         except Exception as fault:
-            return codec.failure(_fault(call.name, fault).description)
+            error = _fault(call.name, fault)
+            tally.failed(started, error.code)
+            return codec.failure(error.description)
         working = defer.ensureDeferred(self._answer(endpoint, session, args, task, codec, origin))
         if working.called and type(working.result) is list:
             return working.result
         task.publish()
         return working
+
+    async def _dispatch_later(self, turn: Deferred[None], call: Call, codec: Codec, origin: Origin) -> Answer:
+        """The answer to a call whose caller called too fast; nobody's, if the client hangs up before its turn."""
+        forget = origin.hangup.watch(turn.cancel)
+        try:
+            await turn
+        except CancelledError:
+            return []
+        finally:
+            forget()
+        answer = self.dispatch(call, codec, origin, turn_came=True)
+        return answer if isinstance(answer, list) else await answer
 
     def _read(self, endpoint: Endpoint, session: Session, args: list[Any], codec: Codec, origin: Origin) -> Answer:
         """What the other stages come to for a call that only reads: it has no task, locks nothing and waits for nothing."""
@@ -175,20 +213,39 @@ class Dispatcher:
     async def _answer(
         self, endpoint: Endpoint, session: Session, args: list[Any], task: RunningTask, codec: Codec, origin: Origin
     ) -> Answer:
+        started = now()
+        error = None
+        self._tell(endpoint, task, origin)
         try:
             value = await self._run(endpoint, session, args, task, origin)
             answer = codec.success(endpoint.result, value)
             task.succeed(endpoint.result, value)
         except XenAPIError as refusal:
-            answer = codec.failure(refusal.description)
-            task.fail(refusal.description)
+            error = refusal
         except Exception as fault:
             error = _fault(endpoint.name, fault)
+        if error is not None:
             answer = codec.failure(error.description)
             task.fail(error.description)
         if self._db.pending:
             await self._db.durable()
+        self._count(endpoint, started, error)
         return answer
+
+    def _count(self, endpoint: Endpoint, started: float, error: XenAPIError | None) -> None:
+        if error is None:
+            endpoint.tally.ended(started)
+        else:
+            endpoint.tally.failed(started, error.code)
+        if self._is_telling:
+            outcome = "succeeded" if error is None else f"failed with {error.code}"
+            log.debug("{message} {outcome} after {took:.6f} s", message=endpoint.name, outcome=outcome, took=now() - started)
+
+    @staticmethod
+    def _tell(endpoint: Endpoint, task: RunningTask, origin: Origin) -> None:
+        """What is logged from here on in this coroutine says that it is about this call."""
+        ref = "" if task.row in (Row.NONE, Row.WHILE_RUNNING) else task.ref
+        doing.set(Doing(number(origin.headers.get(REQUEST_ID)), endpoint.name, ref))
 
     def _start(self, endpoint: Endpoint, session: Session, args: list[Any], origin: Origin) -> str:
         """Carry a call out in the background, under a task that is returned and tells how it went."""
@@ -196,17 +253,21 @@ class Dispatcher:
         task = self._services.tasks.for_async(endpoint.entry, session, self._here(origin), subtask_of=subtask_of)
 
         async def work() -> None:
+            started = now()
+            error = None
+            self._tell(endpoint, task, origin)
             try:
                 value = await self._run(endpoint, session, args, task, origin)
                 await self._db.durable()
                 task.succeed(endpoint.result, value)
             except XenAPIError as refusal:
-                await self._db.durable()
-                task.fail(refusal.description)
+                error = refusal
             except Exception as fault:
                 error = _fault(endpoint.name, fault)
+            if error is not None:
                 await self._db.durable()
                 task.fail(error.description)
+            self._count(endpoint, started, error)
 
         self._clock.callLater(0, lambda: defer.ensureDeferred(work()))
         return task.ref

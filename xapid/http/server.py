@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory
 
@@ -25,6 +26,7 @@ from xapid.http.head import Head
 from xapid.http.protocol import Decode, HttpProtocol
 from xapid.http.routes import Routes
 from xapid.http.tls import AGENT_PROTOCOL
+from xapid.logs import REQUEST_ID, Doing, doing, number
 from xapid.wire import jsonrpc, xmlrpc
 from xapid.wire.call import Dispatcher
 
@@ -75,10 +77,12 @@ class HttpServer(ServerFactory):
         limits: Limits | None = None,
         routes: Routes | None = None,
         fast: bool = True,
+        only: Serve | None = None,
     ) -> None:
         """``host`` is the reference of the host that answers here. ``agents`` makes the protocol for a client that came
         for ``xapid-agent/1`` with the certificate of the given fingerprint, or None if the pool does not know it. Unless
-        ``fast``, every request is read as if it were the first of its kind.
+        ``fast``, every request is read as if it were the first of its kind. With ``only``, that serves every ``GET``, and
+        nothing else is served.
         """
         self.dispatcher = dispatcher
         self.host = host
@@ -98,6 +102,7 @@ class HttpServer(ServerFactory):
         self._agents = agents
         self._routes = routes or Routes()
         self._fast = fast
+        self._only = only
         xml = xmlrpc.decode if fast else xmlrpc.decode_slowly
         self._calls: Mapping[str, Decode] = {"post_jsonrpc": jsonrpc.decode, **dict.fromkeys(_XML_CALLS, xml)}
         self._decoders: dict[tuple[str, str], Decode] = {}
@@ -127,6 +132,11 @@ class HttpServer(ServerFactory):
         now = self.clock.seconds()
         for connection in [connection for connection in self._connections if connection.deadline <= now]:
             connection.expire()
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._connections)
 
     def stop(self) -> None:
         """Closes idle connections, and the others after their answers. Listeners are closed by who made them."""
@@ -163,6 +173,8 @@ class HttpServer(ServerFactory):
     def decoder(self, head: Head) -> Decode | None:
         """What reads the body, if the request is a call."""
         key = head.method, head.target
+        if self._only is not None:
+            return None
         try:
             return self._decoders[key]
         except KeyError:
@@ -174,9 +186,16 @@ class HttpServer(ServerFactory):
 
     async def serve(self, exchange: Exchange) -> None:
         """Serves a request that is no call."""
+        await Deferred.fromCoroutine(self._serve(exchange))  # in a context of its own, so that logs tell what it is about
+
+    async def _serve(self, exchange: Exchange) -> None:
         head = exchange.head
+        task = head.argument("task_id") or ""
+        doing.set(Doing(number(head.headers.get(REQUEST_ID)), f"{head.method} {head.path}", task))
         action = self._routes.find(head.method, head.path)
-        if not self._routes.knows(head.method):
+        if self._only is not None and head.method == "GET":
+            await self._only(exchange)
+        elif self._only is not None or not self._routes.knows(head.method):
             exchange.refuse(501)
         elif action is None:
             exchange.refuse(403)

@@ -48,6 +48,6 @@ def _set(context: Context, limit: str, name: str, value: float) -> None:
 
 
 def _check(name: str, value: float) -> None:
-    """Errors: INVALID_VALUE, for a number of tokens that cannot be."""
-    if not (math.isfinite(value) and value >= 0):
+    """Errors: INVALID_VALUE, for a number of tokens that cannot be; also for none per second, with which all would stop."""
+    if not math.isfinite(value) or value < 0 or (name == "fill_rate" and value == 0):
         raise XenAPIError("INVALID_VALUE", name, str(value))

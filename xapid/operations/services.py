@@ -11,6 +11,7 @@ from xapid.stats import Store
 if TYPE_CHECKING:
     from xapid.agent.interface import IHostAgent
     from xapid.agent.power.modes import PowerOn
+    from xapid.auth.callers import Callers
     from xapid.auth.logins import Logins
     from xapid.auth.passwords import Passwords
     from xapid.auth.rbac import Rbac
@@ -76,6 +77,7 @@ class Services:
     role: PoolRole
     blobs: BlobStore
     audit: Any
+    callers: Callers
     observer: Any = None
     """Where agents report what they notice (:class:`xapid.agent.interface.IAgentObserver`)."""
     pool: Any = None

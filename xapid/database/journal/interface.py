@@ -58,6 +58,10 @@ class Journal(Protocol):
     def pending(self) -> bool:
         """Whether a batch was committed that is not safe yet."""
 
+    @property
+    def outstanding(self) -> int:
+        """How many batches were committed that are not safe yet."""
+
     def load(self, api: Catalogue) -> Iterator[Loaded]:
         """Everything that was kept, in the order in which it was made."""
 
@@ -78,6 +82,7 @@ class NoJournal:
     """Keeps nothing: for tests, and for pools that may vanish."""
 
     pending = False
+    outstanding = 0
 
     def load(self, api: Catalogue) -> Iterator[Loaded]:
         return iter(())

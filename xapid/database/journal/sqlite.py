@@ -68,6 +68,10 @@ class SQLiteJournal:
     def pending(self) -> bool:
         return self._safe < self._sent
 
+    @property
+    def outstanding(self) -> int:
+        return self._sent - self._safe
+
     def load(self, api: Catalogue) -> Iterator[Loaded]:
         """Everything that was kept, in the order in which it was made. Raises JournalError for what cannot be read."""
         with self._reading() as connection:
