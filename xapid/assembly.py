@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -13,7 +13,7 @@ import attrs
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from xapid.agent.interface import IAgentObserver
+from xapid.agent.interface import IAgentObserver, IPlugins
 from xapid.agent.simulator.disks import BlockStore
 from xapid.agent.simulator.durations import PROFILES
 from xapid.agent.simulator.host import SimulatedHost
@@ -61,6 +61,9 @@ from xapid.wire import xmlrpc
 log = Logger()
 
 MIB: Final = 1 << 20
+
+PluginsOf = Callable[[str], IPlugins]
+"""The plugins of the host with this uuid."""
 
 
 class Site(Protocol):
@@ -147,11 +150,12 @@ async def assemble(
     blobs: BlobStore,
     site: Site,
     journal: Journal | None = None,
+    plugins: PluginsOf | None = None,
 ) -> Pool:
     """Load the pool that the journal kept, or make the one that ``config`` asks for, and give its hosts agents.
 
     ``site`` is where the hosts will answer; hosts that were kept move there. ``run`` is where passwords are hashed, and the
-    contents of disks put on stable storage.
+    contents of disks put on stable storage. ``plugins`` makes the plugins of hosts; without it they have none.
     """
     api = catalogue()
     db = Database(api, ids, journal)
@@ -199,7 +203,7 @@ async def assemble(
     federation.answer_inquiry = Inquiries(db, services).answer
     services.elsewhere = Elsewhere(clock, lambda: site.port)
     for number, row in enumerate(_ordered(db, elsewhere)):
-        agent = simulated_host(db, row, clock, federation, surroundings, config, number)
+        agent = simulated_host(db, row, clock, federation, surroundings, config, number, plugins)
         agents.add(row.ref, agent)
         await adoption.take_up(db, agent, row.ref)
     adoption.recompute(db)
@@ -222,11 +226,11 @@ async def assemble(
         checks=RoutineChecks(db, clock, services.logins.failed),
         made_up_password=await _initialise_password(db, passwords, config),
     )
-    federation.start_afresh = lambda: start_afresh(pool, site, secrets)
+    federation.start_afresh = lambda: start_afresh(pool, site, secrets, plugins)
     return pool
 
 
-async def start_afresh(pool: Pool, site: Site, secrets: PoolSecrets) -> None:
+async def start_afresh(pool: Pool, site: Site, secrets: PoolSecrets, plugins: PluginsOf | None = None) -> None:
     """Make the daemon of an ejected host a new pool of one host, at the address where it was. Root's password stays."""
     db, services, config = pool.db, pool.services, pool.config
     (address, *_) = [row.address for row in pool.hosts()]
@@ -243,7 +247,7 @@ async def start_afresh(pool: Pool, site: Site, secrets: PoolSecrets) -> None:
     (host,) = populate(db, counts, [address], now, pool.ids, port=site.port, certificate=site.certificate)
     pool.surroundings = Surroundings()
     row = db.get("host", host)
-    agent = simulated_host(db, row, pool.clock, services.pool, pool.surroundings, config)
+    agent = simulated_host(db, row, pool.clock, services.pool, pool.surroundings, config, plugins=plugins)
     services.agents.add(host, agent)
     site.serve_as(host)
     await adoption.take_up(db, agent, host)
@@ -297,9 +301,10 @@ def simulated_host(
     surroundings: Surroundings,
     config: Config,
     number: int = 0,
+    plugins: PluginsOf | None = None,
 ) -> SimulatedHost:
     """An agent that simulates the host of ``row``, the ``number``-th of this process, with the hardware that its record shows;
-    processors that ``config`` names are put in instead.
+    processors that ``config`` names are put in instead. Only its plugins are real.
     """
     processors = dict(row.cpu_info)
     if config.processors:
@@ -317,7 +322,8 @@ def simulated_host(
         pifs=tuple(_physical(db, db.get("PIF", ref)) for ref in row.PIFs if db.get("PIF", ref).physical),
         software_version=dict(row.software_version),
     )
-    return SimulatedHost(row.uuid, clock, observer, machine, surroundings, PROFILES[config.duration_profile])
+    own = None if plugins is None else plugins(row.uuid)
+    return SimulatedHost(row.uuid, clock, observer, machine, surroundings, PROFILES[config.duration_profile], own)
 
 
 def _physical(db: Database, pif: Row) -> PifState:

@@ -199,7 +199,15 @@ class Config:
         choices=DURATION_PROFILES,
     )
 
-    plugins: Path | None = _setting(None, _path, "DIR", "Look for power-on modes and host plugins here first.")
+    plugins: Path | None = _setting(
+        None, _path, "DIR", "Look for power-on modes and host plugins here first, instead of in /etc/xapi.d/plugins."
+    )
+    extensions: Path | None = _setting(
+        None, _path, "DIR", "Look for API extensions here, instead of in /etc/xapi.d/extensions."
+    )
+    plugin_processes: int = _setting(
+        16, _whole(1, 1000), "N", "How many host plugins and extensions run at the same time; more of them wait."
+    )
     plugin_time_limit: int = _setting(
         600, _whole(1, 86_400), "SECONDS", "How long a power-on script or host plugin may run before it is ended."
     )

@@ -16,8 +16,10 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from xapid import logs, sd_notify
+from xapid.agent.plugins.folders import extension_folders
+from xapid.agent.plugins.host_plugins import HostPlugins, trusted
+from xapid.agent.plugins.programs import Door
 from xapid.agent.power.modes import PowerOn
-from xapid.agent.power.scripts import Door
 from xapid.assembly import Pool, assemble
 from xapid.auth.passwords import HashingThreads
 from xapid.cli.catalogue import commands
@@ -112,13 +114,23 @@ class Daemon:
         journal = None if state is None else SQLiteJournal(state.database, self._reactor, self._journal_failed)
         blobs = BlobStore() if state is None else DirectoryBlobStore(state.path / "blobs")
         self.pool = await assemble(
-            config, self._reactor, Ids(config.seed), run=self._threads, blobs=blobs, site=self, journal=journal
+            config,
+            self._reactor,
+            Ids(config.seed),
+            run=self._threads,
+            blobs=blobs,
+            site=self,
+            journal=journal,
+            plugins=HostPlugins.from_config(config, self._reactor),
         )
         assert self._certificate is not None
         federation = self.pool.services.pool
         self.tls = TlsPolicy(self._certificate, federation.membership.is_pinned)
         services = self.pool.services
-        services.power = PowerOn.from_config(config, self._reactor, self._reactor, services.sessions, self._door)
+        services.door = self._door
+        extensions = extension_folders(config.extensions)
+        services.is_extension = lambda name: trusted(extensions, name) is not None
+        services.power = PowerOn.from_config(config, self._reactor, services.sessions, lambda: self._door(self._own_host()))
         self._listen()
         await federation.start(self._certificate.certificate_pem.decode(), lambda known: PinnedClient(self._certificate, known))
         self.pool.start()
@@ -174,10 +186,15 @@ class Daemon:
         self._servers.append(server)
         return server
 
-    def _door(self) -> Door:
-        """Where scripts reach this server."""
+    def _door(self, host: str) -> Door:
+        """Where a plugin that runs on the host with this uuid reaches the coordinator, which is this daemon."""
         assert self._certificate is not None
-        return Door.at(self.config.bind, self.port, self._certificate.fingerprint)
+        elsewhere = {place.host for place in self.pool.services.pool.membership.members()}
+        address = self.config.host_address if host in elsewhere else self.config.bind
+        return Door.at(address, self.port, self._certificate.fingerprint)
+
+    def _own_host(self) -> str:
+        return str(self.pool.hosts()[0].uuid)
 
     def _actions(self, authenticator: HttpAuthenticator) -> dict[str, Serve]:
         blobs = BlobActions(self.pool.db, self.pool.services.blobs, authenticator, self._reactor)

@@ -130,3 +130,15 @@ def test_a_getter_is_audited_only_if_it_is_declared_to_have_an_effect(xapid_serv
     assert len(audited(xapid_server)) == before
     call(xapid_server, "VM.get_is_a_template", session, vm)
     assert "'VM.get_is_a_template'" in audited(xapid_server)[-1]
+
+
+def test_an_unknown_message_that_an_extension_knows_takes_the_rights_of_calling_extensions() -> None:
+    server = Server(config())
+    services = server.pool.services
+    services.is_extension = lambda name: name == "Lab.look"
+    nobody = services.sessions.open(Identity(user="nobody", auth_user_sid="S-2"), services.role.coordinator)
+    assert failure(server, "Lab.look", nobody.ref, "deep")[:2] == ["RBAC_PERMISSION_DENIED", "host.call_extension"]
+    assert "deep" not in audited(server)[-1]
+    assert failure(server, "Lab.other", nobody.ref, "deep") == ["MESSAGE_METHOD_UNKNOWN", "Lab.other"]
+    assert failure(server, "Lab.look", "OpaqueRef:stolen") == ["SESSION_INVALID", "OpaqueRef:stolen"]
+    assert failure(server, "Lab.look") == ["MESSAGE_METHOD_UNKNOWN", "Lab.look"]

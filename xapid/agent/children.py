@@ -1,7 +1,7 @@
 """Programs that this host runs for somebody: each in a process of its own, which cannot harm or outlive the daemon.
 
 Whatever a program does (print, crash, hang, fork, close its files, ignore signals), :meth:`Children.run` tells how it ended,
-and when it has, nothing of it is left. Power-on scripts use this; host plugins and extensions are meant to.
+and when it has, nothing of it is left. Power-on scripts, host plugins and extensions use this.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 GUARD: Final = Path(__file__).with_name("guard.py")
 LINE, OUTPUT, ERRORS, RESULT, INPUT = range(5)
 MOST_OUTPUT: Final = 64 * 1024
-"""Bytes that are kept of each output stream: the last ones."""
+"""Bytes that are kept of an output stream, unless more is asked for: the last ones."""
 MOST_RESULT: Final = 1024 * 1024
 KILL_AFTER: Final = 10.0
 """Seconds for the guard to end everything, before it is killed itself."""
@@ -58,15 +58,21 @@ class Children:
         self._clock = clock
 
     async def run(
-        self, command: Sequence[str], *, limit: float, given: bytes = b"", environment: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        limit: float,
+        given: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+        most_output: int = MOST_OUTPUT,
     ) -> Ended:
         """Run ``command`` with ``given`` as its standard input, for at most ``limit`` seconds. Raises OSError.
 
-        It gets the daemon's environment without the daemon's own settings, and ``environment``. When this is cancelled, it is
-        killed.
+        It gets the daemon's environment without the daemon's own settings, and ``environment``. Of its standard output the
+        last ``most_output`` bytes are kept. When this is cancelled, it is killed. Raises ValueError for a NUL in ``command``.
         """
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(NOT_INHERITED)}
-        child = _Child(self._clock, given)
+        child = _Child(self._clock, given, most_output)
         self._reactor.spawnProcess(
             child,
             sys.executable,
@@ -83,10 +89,11 @@ class _Child(ProcessProtocol):
 
     transport: IProcessTransport | None
 
-    def __init__(self, clock: IReactorTime, given: bytes) -> None:
+    def __init__(self, clock: IReactorTime, given: bytes, most_output: int) -> None:
         self.ended: defer.Deferred[Ended] = defer.Deferred(lambda _: self.end())
         self._clock = clock
         self._given = given
+        self._most = {OUTPUT: most_output, ERRORS: MOST_OUTPUT}
         self._received = {OUTPUT: bytearray(), ERRORS: bytearray(), RESULT: bytearray()}
         self._in_time = True
         self._over = False
@@ -128,7 +135,7 @@ class _Child(ProcessProtocol):
         if childFD == RESULT:
             del received[MOST_RESULT:]
         else:
-            del received[:-MOST_OUTPUT]
+            del received[: -self._most[childFD]]
 
     def childConnectionLost(self, childFD: int) -> None:
         """It does not end by closing its files."""

@@ -11,7 +11,7 @@ only applies as it was told at the start of the VM.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from twisted.internet.protocol import Protocol
 from zope.interface import Attribute, Interface
@@ -23,6 +23,7 @@ from xapid.agent.values import (
     CertificateState,
     DiskConfig,
     DomainState,
+    Errand,
     Extents,
     FoundSr,
     GuestReport,
@@ -304,10 +305,22 @@ class IMetrics(Interface):
 
 
 class IPlugins(Interface):
-    """Host plugins: programs of the administrator that clients may call."""
+    """Host plugins and API extensions: programs of the administrator that clients may call."""
 
-    async def call(plugin: str, function: str, args: dict[str, str]) -> str:
+    async def call(plugin: str, function: str, args: dict[str, str], errand: Errand) -> str:
         """Run a function of a plugin. Raises XENAPI_MISSING_PLUGIN, XENAPI_PLUGIN_FAILURE, or what the plugin raised."""
+
+    async def extend(name: str, params: list[Any], errand: Errand) -> Any:
+        """Run an extension with parameters as they came, and return its value, which is any that JSON knows.
+
+        Raises MESSAGE_METHOD_UNKNOWN, INTERNAL_ERROR, EXTENSION_PROTOCOL_FAILURE, or what the extension raised.
+        """
+
+    async def has_extension(name: str) -> bool:
+        """Whether there is an extension of that name."""
+
+    async def cancel(number: str) -> None:
+        """End the call with this number of its errand. There is nothing to do if it has ended."""
 
     async def list_plugins() -> list[str]:
         """The plugins that there are."""

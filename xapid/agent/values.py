@@ -74,6 +74,18 @@ class VmConfig(TypedDict):
     nics: list[NicConfig]
 
 
+class Errand(TypedDict):
+    """On whose behalf a plugin or an extension runs, and how it reaches the server that the session belongs to."""
+
+    number: str
+    """Names this call, so that it can be cancelled."""
+    session: str
+    """Reference of the caller's session."""
+    url: str
+    fingerprint: str
+    """SHA-256 of the server's certificate, in hexadecimal digits."""
+
+
 class DomainState(TypedDict):
     """A VM as the hypervisor sees it. ``domid`` is -1 when there is no domain."""
 

@@ -37,6 +37,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, Ref, Set, String
 from xapid.dispatch.context import CallContext
 from xapid.dispatch.endpoint import Endpoint, endpoints
+from xapid.dispatch.extensions import LIKE, extension
 from xapid.dispatch.faults import Faults
 from xapid.dispatch.locks import Locks
 from xapid.dispatch.places import Mark, Places
@@ -173,6 +174,8 @@ class Dispatcher:
     def _unknown(self, name: str, params: list[Loose], origin: Origin) -> Endpoint:
         if params and not name.startswith("unknown-message-"):
             self._session(params[0], origin)
+            if self._services.is_extension(name):
+                return extension(self._endpoints[LIKE], self._services.role.coordinator, name, params)
         raise XenAPIError("MESSAGE_METHOD_UNKNOWN", name)
 
     def _prepare(self, endpoint: Endpoint, spelled: str, params: list[Loose], origin: Origin) -> tuple[Session, list[Any]]:

@@ -12,8 +12,6 @@ from xapid.operations.context import Context
 from xapid.operations.host_calls import (
     apply_guest_agent_config,
     backup_rrds,
-    call_extension,
-    call_plugin,
     compute_free_memory,
     compute_memory_overhead,
     create_new_blob,
@@ -28,7 +26,6 @@ from xapid.operations.host_calls import (
     get_thread_diagnostics,
     get_tracked_user_agents,
     ha_xapi_healthcheck,
-    has_extension,
     is_in_emergency_mode,
     local_assert_healthy,
     query_data_source,
@@ -54,6 +51,7 @@ from xapid.operations.host_networking import (
     reset_networking,
     signal_networking_change,
 )
+from xapid.operations.host_plugins import call_extension, call_plugin, has_extension
 from xapid.operations.host_power import (
     assert_can_evacuate,
     declare_dead,

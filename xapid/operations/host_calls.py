@@ -1,44 +1,16 @@
-"""What a host is asked to do or to tell, with the help of its agent: plugins, figures, diagnostics (class ``host``)."""
+"""What a host is asked to do or to tell, with the help of its agent: figures, diagnostics (class ``host``)."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from xapid.agent.values import AgentFailure
-from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
-from xapid.operations import plugins
 from xapid.operations.attachments import hang_blob
 from xapid.operations.context import Context
 from xapid.operations.measures import of_host
 from xapid.placement.memory import free
 
 _CAPABILITIES = '<?xml version="1.0" ?>\n<system-status-capabilities>\n</system-status-capabilities>\n'
-
-
-async def call_plugin(context: Context, host: str, plugin: str, fn: str, args: Any) -> str:
-    own = plugins.find(plugin, fn)
-    if own is not None:
-        return await own(context, host, args)
-    try:
-        return await context.agent(host).plugins.call(plugin, fn, dict(args))
-    except AgentFailure as failure:
-        raise XenAPIError("XENAPI_PLUGIN_FAILURE", failure.reason, "", str(failure)) from failure
-
-
-def has_extension(context: Context, host: str, name: str) -> bool:
-    context.db.get("host", host)
-    return False
-
-
-def call_extension(context: Context, host: str, call: str) -> str:
-    context.db.get("host", host)
-    try:
-        name = json.loads(call)["method"]
-    except (ValueError, KeyError, TypeError):
-        raise XenAPIError("INTERNAL_ERROR", "the call is no JSON-RPC request") from None
-    raise XenAPIError("MESSAGE_METHOD_UNKNOWN", str(name))
 
 
 def dmesg(context: Context, host: str) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Any, Final, TypeVar
-
-from twisted.internet.defer import CancelledError, Deferred
+from typing import Final
 
 from xapid.agent.power.modes import Target, is_wake_on_lan
 from xapid.agent.values import RemoteHost
@@ -15,10 +13,9 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.operations import allowed
 from xapid.operations.agent_errors import translated
 from xapid.operations.context import Context
+from xapid.operations.host_plugins import interruptible
 from xapid.operations.host_power import come_back
 from xapid.placement.checks import is_live
-
-T = TypeVar("T")
 
 SECRETS: Final = "password_secret"
 """How keys end whose value is the uuid of a secret."""
@@ -42,7 +39,7 @@ def set_power_on_mode(context: Context, self: str, power_on_mode: str, power_on_
 
 async def power_on(context: Context, host: str) -> None:
     """Errors: XENAPI_MISSING_PLUGIN, XENAPI_PLUGIN_FAILURE, what a script raises; INTERNAL_ERROR for a host that stays away."""
-    await _interruptible(context, _power_on(context, context.db.get("host", host)))
+    await interruptible(context, _power_on(context, context.db.get("host", host)))
 
 
 async def _power_on(context: Context, host: Row) -> None:
@@ -65,17 +62,6 @@ async def _power_on(context: Context, host: Row) -> None:
     elif power is not None and not await power.comes_up(target):
         text = "The host did not power on"
         raise XenAPIError("INTERNAL_ERROR", f"{text}: {said}" if said else text)
-
-
-async def _interruptible(context: Context, work: Coroutine[Any, Any, T]) -> T:
-    """Do ``work``, which stops where it is when the task is cancelled. Errors: TASK_CANCELLED."""
-    working = Deferred.fromCoroutine(work)
-    with context.task.cancellable(working.cancel):
-        try:
-            return await working
-        except CancelledError:
-            context.task.check_cancelled()
-            raise
 
 
 def _secrets(config: Mapping[str, str]) -> set[str]:

@@ -12,6 +12,7 @@ from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
 from xapid.operations.evacuation_plan import plan_evacuation
 from xapid.operations.host_networking import check_can_manage, management_pif
+from xapid.operations.host_plugins import pool_has_extension
 from xapid.placement.checks import is_live
 
 
@@ -75,8 +76,8 @@ def disable_binary_storage(context: Context) -> None:
     """Blobs are always kept."""
 
 
-def has_extension(context: Context, self: str, name: str) -> bool:
-    return False
+async def has_extension(context: Context, self: str, name: str) -> bool:
+    return await pool_has_extension(context, name)
 
 
 def get_license_state(context: Context, self: str) -> Any:

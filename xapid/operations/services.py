@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
+from xapid.agent.plugins.programs import NO_DOOR, Door
 from xapid.stats import Store
 
 if TYPE_CHECKING:
@@ -85,7 +87,11 @@ class Services:
     elsewhere: Any = None
     """Other pools, and files at addresses (:class:`xapid.pool.elsewhere.Elsewhere`)."""
     power: PowerOn | None = None
-    """Switching hosts on."""
+    """Switching hosts on and off."""
+    door: Callable[[str], Door] = lambda host: NO_DOOR
+    """How a plugin that runs on the host with this uuid reaches the coordinator."""
+    is_extension: Callable[[str], bool] = lambda name: False
+    """Whether the coordinator has an API extension of that name."""
     stats: Store = attrs.field(factory=Store)
     """What was measured, over time."""
     guests_asked: dict[str, float] = attrs.field(factory=dict)

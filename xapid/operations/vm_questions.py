@@ -11,6 +11,7 @@ from xapid.operations import allowed, attachments
 from xapid.operations.agent_errors import translated
 from xapid.operations.context import Context
 from xapid.operations.devices import allowed_vbd_devices, allowed_vif_devices
+from xapid.operations.host_plugins import run_plugin
 from xapid.placement import checks, choice
 
 _GUEST_PLUGIN: Final = "guest-agent-operation"
@@ -97,7 +98,7 @@ async def call_host_plugin(context: Context, vm: str, plugin: str, fn: str, args
     if row.resident_on == NULL_REF:
         raise XenAPIError("VM_BAD_POWER_STATE", vm, "running", row.power_state.lower())
     with translated(context.db, vm):
-        return await context.agent(row.resident_on).plugins.call(plugin, fn, {**args, "vm_uuid": row.uuid})
+        return await run_plugin(context, row.resident_on, plugin, fn, {**args, "vm_uuid": row.uuid})
 
 
 def send_sysrq(context: Context, vm: str, key: str) -> None:

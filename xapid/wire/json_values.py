@@ -19,6 +19,7 @@ import orjson
 from xapid.datamodel.catalogue import catalogue
 from xapid.datamodel.types import Bool, DateTime, Enum, Float, Int, Map, Option, Record, Ref, Set, String, Type, Void
 from xapid.wire.events import NO_TIMESTAMP, EventBatch, EventLike, snapshot_type
+from xapid.wire.loose_values import ANYTHING
 from xapid.wire.text import date_text, without_surrogates
 
 Prepare = Callable[[Any], Any]
@@ -80,6 +81,7 @@ _BASIC: Final[Mapping[Type, Prepare]] = {
     Bool: _same,
     DateTime: date_text,
     Void: _void,
+    ANYTHING: _same,
 }
 
 

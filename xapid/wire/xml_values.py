@@ -18,6 +18,7 @@ from xapid.datamodel.catalogue import catalogue
 from xapid.datamodel.schema import Field
 from xapid.datamodel.types import Bool, DateTime, Enum, Float, Int, Map, Option, Record, Ref, Set, String, Type, Void
 from xapid.wire.events import NO_TIMESTAMP, EventBatch, EventLike, snapshot_type
+from xapid.wire.loose_values import ANYTHING, value_text
 from xapid.wire.text import date_text
 
 Encode = Callable[[Any], str]
@@ -80,6 +81,7 @@ _BASIC: Final[Mapping[Type, Encode]] = {
     Bool: _bool,
     DateTime: _date,
     Void: _void,
+    ANYTHING: value_text,
 }
 
 

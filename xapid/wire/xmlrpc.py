@@ -141,11 +141,11 @@ def _unescape(text: str) -> str:
 
 def decode_any(body: bytes) -> Call:
     """The call in ``body``, read by lxml; :class:`Malformed` if there is none."""
-    root = _document(body)
+    root = read_document(body)
     if root.tag != "methodCall":
         raise Malformed(f"<{root.tag}> in place of <methodCall>")
     name, params = _children(root, "methodName", "params")
-    return Call(_plain_text(name), [_value(_only(param, "value")) for param in _all(params, "param")])
+    return Call(_plain_text(name), [read_value(_only(param, "value")) for param in _all(params, "param")])
 
 
 def value_text(type_: Type, value: Any) -> str:
@@ -155,13 +155,14 @@ def value_text(type_: Type, value: Any) -> str:
 
 def parse_value(text: str) -> Loose:
     """What a ``<value>`` element holds; :class:`Malformed` if ``text`` is none. Reads what :func:`value_text` wrote."""
-    root = _document(text.encode("utf-8", "replace"))
+    root = read_document(text.encode("utf-8", "replace"))
     if root.tag != "value":
         raise Malformed(f"<{root.tag}> in place of <value>")
-    return _value(root)
+    return read_value(root)
 
 
-def _document(body: bytes) -> Any:
+def read_document(body: bytes) -> Any:
+    """The root element of a document without document type; :class:`Malformed` if there is none."""
     try:
         root = etree.fromstring(body, _PARSER)
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
@@ -173,7 +174,7 @@ def _document(body: bytes) -> Any:
     return root
 
 
-def _value(element: Any, depth: int = 0) -> Loose:
+def read_value(element: Any, depth: int = 0) -> Loose:
     """What a ``<value>`` element holds."""
     if depth > MAX_DEPTH:
         raise Malformed("values nest too deep")
@@ -200,7 +201,7 @@ def _member(element: Any, depth: int) -> tuple[str, Loose]:
     text = _plain_text(name)
     if not text:
         raise Malformed("a member without name")
-    return text, _value(value, depth + 1)
+    return text, read_value(value, depth + 1)
 
 
 def _array(element: Any, depth: int) -> list[Loose]:
@@ -209,7 +210,7 @@ def _array(element: Any, depth: int) -> list[Loose]:
         return []
     if len(parts) > 1 or parts[0].tag != "data":
         raise Malformed("<array> without <data>")
-    return [_value(value, depth + 1) for value in _all(parts[0], "value")]
+    return [read_value(value, depth + 1) for value in _all(parts[0], "value")]
 
 
 _SCALARS: Final[Mapping[str, Callable[[str], Loose]]] = {

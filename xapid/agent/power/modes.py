@@ -9,15 +9,15 @@ any other          ``custom(session, remote_host, power_on_config)`` of the scri
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorProcess, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
-from xapid.agent.children import Children
-from xapid.agent.power.folders import folders
-from xapid.agent.power.scripts import MAIN, Door, Scripts
+from xapid.agent.plugins.folders import plugin_folders
+from xapid.agent.plugins.programs import Door, Programs
+from xapid.agent.plugins.scripts import MAIN, Scripts
 from xapid.agent.power.wake_on_lan import ATTEMPTS, EVERY, PORT, Send, broadcast, broadcast_address, magic_packet
 from xapid.auth.sessions import Sessions
 from xapid.config import Config
@@ -89,7 +89,8 @@ class Script:
 
     async def switch_on(self, target: Target) -> str:
         """Call its function ``custom``."""
-        return await self.scripts.call(target.mode, CUSTOM, [target.ref, dict(target.config)], target.coordinator)
+        said = await self.scripts.call(target.mode, CUSTOM, [target.ref, dict(target.config)], target.coordinator)
+        return said or ""
 
 
 class PowerOn:
@@ -101,18 +102,10 @@ class PowerOn:
         self._built_in: dict[str, Mode] = {WAKE_ON_LAN: WakeOnLan(clock, send)}
 
     @classmethod
-    def from_config(
-        cls, config: Config, reactor: IReactorProcess, clock: IReactorTime, sessions: Sessions, door: Callable[[], Door]
-    ) -> PowerOn:
-        """As ``config`` sets it. ``reactor`` starts processes, ``door`` says where this server can be reached."""
-        scripts = Scripts(
-            children=Children(reactor, clock),
-            folders=folders(config.plugins),
-            sessions=sessions,
-            door=door,
-            limit=float(config.plugin_time_limit),
-        )
-        return cls(clock, scripts)
+    def from_config(cls, config: Config, reactor: Any, sessions: Sessions, door: Callable[[], Door]) -> PowerOn:
+        """As ``config`` sets it. ``door`` says where this server can be reached."""
+        programs, folders = Programs.from_config(config, reactor), plugin_folders(config.plugins)
+        return cls(reactor, Scripts(programs=programs, folders=folders, sessions=sessions, door=door))
 
     async def switch_on(self, target: Target) -> str:
         """Do what the host's mode says; returns what there is to say about it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from zope.interface import implementer
 
@@ -12,6 +13,7 @@ from xapid.agent.values import (
     AgentFailure,
     BridgeConfig,
     CertificateState,
+    Errand,
     PifAddress,
     PifConfig,
     PifState,
@@ -85,8 +87,17 @@ class SimulatedPower:
 class SimulatedPlugins:
     """A host without plugins."""
 
-    async def call(self, plugin: str, function: str, args: dict[str, str]) -> str:
+    async def call(self, plugin: str, function: str, args: dict[str, str], errand: Errand) -> str:
         raise XenAPIError("XENAPI_MISSING_PLUGIN", plugin)
+
+    async def extend(self, name: str, params: list[Any], errand: Errand) -> Any:
+        raise XenAPIError("MESSAGE_METHOD_UNKNOWN", name)
+
+    async def has_extension(self, name: str) -> bool:
+        return False
+
+    async def cancel(self, number: str) -> None:
+        """Nothing runs."""
 
     async def list_plugins(self) -> list[str]:
         return []

@@ -1,24 +1,21 @@
 """Calls one function of one Python file, with a session. A script of its own, run in a child process.
 
 Standard input holds a JSON object: ``name`` and ``path`` of the file, ``function``, ``arguments`` (which follow the session),
-``session`` (its reference), ``url`` and ``fingerprint`` of the server, ``search`` (folders that the file may import from). How
-it went is written to file 3, as another: ``{"returned": text}``, ``{"raised": [class, text]}``, or ``{"failed": [code, …]}``
-for an exception that says itself what callers are to see, as ``XenAPIPlugin.Failure`` does. A file that ends the process in
-some other way writes nothing.
+``session`` (its reference), ``search`` (folders that the file may import from), and ``optional`` (whether the function may be
+missing). The environment says where the server is, as for every plugin. How it went is written to file 3, as another object:
+``{"returned": text}``, ``{"absent": true}``, ``{"raised": [class, text]}``, or ``{"failed": [code, …]}`` for an exception that
+says itself what callers are to see, as ``XenAPIPlugin.Failure`` does. A file that ends the process in some other way writes
+nothing.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import http.client
 import importlib.util
 import json
 import os
-import ssl
 import sys
 import traceback
-import xmlrpc.client
 from typing import Any
 
 RESULT = 3
@@ -26,51 +23,11 @@ LONGEST = 16 * 1024
 """Characters of a text that is sent back."""
 
 
-class Stranger(ssl.SSLError):
-    """Who answers is not the server that started this process."""
-
-
-class Pinned(http.client.HTTPSConnection):
-    """Talks to nobody but the holder of one certificate, whoever signed it and whatever name it carries."""
-
-    def __init__(self, host: str, fingerprint: str) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        super().__init__(host, context=context)
-        self._fingerprint = fingerprint
-
-    def connect(self) -> None:
-        """Connect, and look at the certificate before a word is said."""
-        super().connect()
-        shown = self.sock.getpeercert(binary_form=True) or b""
-        if hashlib.sha256(shown).hexdigest() != self._fingerprint:
-            self.close()
-            raise Stranger("the server shows another certificate than the one that started this script")
-
-
-class PinnedTransport(xmlrpc.client.Transport):
-    """XML-RPC over such connections."""
-
-    def __init__(self, fingerprint: str) -> None:
-        super().__init__()
-        self._fingerprint = fingerprint.replace(":", "").lower()
-
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        """One connection, kept."""
-        known, connection = self._connection
-        if connection is None or known != host:
-            address, self._extra_headers, _ = self.get_host_info(host)
-            connection = Pinned(address, self._fingerprint)
-            self._connection = host, connection
-        return connection
-
-
 def open_session(job: dict[str, Any]) -> Any:
     """A ``XenAPI.Session`` that is logged in."""
     import XenAPI
 
-    transport = PinnedTransport(job["fingerprint"]) if job["fingerprint"] else None
-    session = XenAPI.Session(job["url"], transport=transport)
+    session = XenAPI.xapi_local()
     session._session = job["session"]
     return session
 
@@ -88,6 +45,8 @@ def call(job: dict[str, Any]) -> dict[str, Any]:
         module = importlib.util.module_from_spec(spec)
         sys.modules.setdefault(name, module)
         spec.loader.exec_module(module)
+        if job["optional"] and not hasattr(module, job["function"]):
+            return {"absent": True}
         value = getattr(module, job["function"])(session, *job["arguments"])
         return {"returned": _text(value)}
     except Exception as problem:

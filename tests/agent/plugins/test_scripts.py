@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import ssl
 import threading
-import xmlrpc.server
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import attrs
@@ -19,8 +17,9 @@ from twisted.internet import defer, reactor, task
 
 from documents import ROOT, block
 from xapid.agent.children import Children
-from xapid.agent.power.folders import Folders
-from xapid.agent.power.scripts import Door, Scripts
+from xapid.agent.plugins.folders import Folders
+from xapid.agent.plugins.programs import Door, Programs
+from xapid.agent.plugins.scripts import Scripts
 from xapid.auth.sessions import Sessions
 from xapid.database import Database
 from xapid.datamodel.catalogue import catalogue
@@ -29,51 +28,6 @@ from xapid.ids import Ids
 
 ensured = pytest_twisted.ensureDeferred
 HOST = "OpaqueRef:the-host"
-
-
-class Server:
-    """Answers a few messages, and keeps who asked what."""
-
-    def __init__(self, certificate=None):
-        self.calls = []
-        self.server = xmlrpc.server.SimpleXMLRPCServer(("127.0.0.1", 0), logRequests=False, allow_none=True)
-        self.server.register_instance(self)
-        if certificate is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.port = self.server.server_address[1]
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self.thread.start()
-
-    def _dispatch(self, method, params):
-        self.calls.append((method, *params))
-        match method:
-            case "host.get_name_label":
-                return {"Status": "Success", "Value": "the host"}
-            case "secret.get_by_uuid":
-                return {"Status": "Success", "Value": f"ref of {params[1]}"}
-            case "secret.get_value":
-                return {"Status": "Success", "Value": f"value of {params[1]}"}
-        return {"Status": "Failure", "ErrorDescription": ["MESSAGE_METHOD_UNKNOWN", method]}
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-@pytest.fixture
-def server():
-    server = Server()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def clock():
-    clock = task.Clock()
-    clock.advance(1_700_000_000)
-    return clock
 
 
 @pytest.fixture
@@ -85,11 +39,10 @@ def sessions(clock):
 @pytest.fixture
 def scripts(server, clock, sessions, tmp_path):
     return Scripts(
-        children=Children(reactor, clock),
+        programs=Programs(Children(reactor, clock), clock, limit=60.0, most=4),
         folders=Folders((tmp_path, ROOT / "plugins")),
         sessions=sessions,
         door=lambda: Door(f"http://127.0.0.1:{server.port}", ""),
-        limit=60.0,
     )
 
 
@@ -290,7 +243,7 @@ def test_a_link_that_leads_out_of_the_directory_is_no_script(tmp_path):
     (tmp_path / "inside" / "loop.py").symlink_to("loop.py")
     (tmp_path / "inside" / "folder.py").mkdir()
     folders = Folders((tmp_path / "missing", tmp_path / "inside"))
-    found = {name for name in ("real", "alias", "escape", "loop", "folder") if folders.find(name)}
+    found = {name for name in ("real", "alias", "escape", "loop", "folder") if folders.script(name)}
     assert found == {"real", "alias"}
 
 
@@ -308,9 +261,11 @@ def certificate(path):
 
 
 @ensured
-async def test_over_tls_a_script_talks_to_the_certificate_that_it_was_told_and_to_no_other(custom, scripts, tmp_path):
+async def test_over_tls_a_script_talks_to_the_certificate_that_it_was_told_and_to_no_other(
+    custom, scripts, server_with, tmp_path
+):
     fingerprint = certificate(tmp_path / "cert.pem")
-    server = Server(tmp_path / "cert.pem")
+    server = server_with(tmp_path / "cert.pem")
     asked = "def custom(session, host, config): return session.xenapi.host.get_name_label(host)"
     url = f"https://127.0.0.1:{server.port}"
     try:

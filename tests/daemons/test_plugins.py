@@ -1,0 +1,149 @@
+"""Host plugins and extensions, called with the stock client: at the coordinator, and on a host that another daemon runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import time
+import urllib.request
+
+import pytest
+import XenAPI
+
+from xapid.testing.processes import Daemons, session_of
+
+PLUGIN = """#!/usr/bin/env python3
+import os, sys, time, XenAPI, XenAPIPlugin
+def tell(session, args):
+    this = session.xenapi.session.get_this_host(session.handle)
+    return " ".join([args["word"], os.environ["XENAPI_HOST_UUID"], session.handle, session.xenapi.host.get_name_label(this)])
+def vm(session, args):
+    return session.xenapi.VM.get_name_label(session.xenapi.VM.get_by_uuid(args["vm_uuid"]))
+def hang(session, args):
+    with open(args["report"], "w") as report:
+        report.write(str(os.getpid()))
+    time.sleep(600)
+if __name__ == "__main__":
+    XenAPIPlugin.dispatch({"tell": tell, "vm": vm, "hang": hang})
+"""
+EXTENSION = """#!/usr/bin/env python3
+import sys, xmlrpc.client, XenAPI
+params, name = xmlrpc.client.loads(sys.stdin.read())
+session = XenAPI.xapi_local()
+session._session = params[0]
+if len(params) == 1:
+    answer = {"Status": "Failure", "ErrorDescription": ["LAB_WANTS_MORE", name]}
+else:
+    hosts = len(session.xenapi.host.get_all())
+    answer = {"Status": "Success", "Value": {"name": name, "hosts": hosts, "got": params[1:]}}
+print(xmlrpc.client.dumps((answer,), methodresponse=True))
+"""
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    plugins, extensions = tmp_path_factory.mktemp("plugins"), tmp_path_factory.mktemp("extensions")
+    for path, text in ((plugins / "lab.py", PLUGIN), (extensions / "Lab.look", EXTENSION)):
+        path.write_text(text)
+        path.chmod(0o755)
+    return "--plugins", str(plugins), "--extensions", str(extensions)
+
+
+@pytest.fixture(scope="module")
+def pair(folders):
+    with Daemons() as daemons:
+        yield daemons.pool(2, *folders)
+
+
+@pytest.fixture
+def session(pair):
+    with session_of(pair[0]) as session:
+        yield session
+
+
+@pytest.fixture
+def hosts(pair, session):
+    """References of the coordinator and of the member."""
+    records = session.xenapi.host.get_all_records()
+    return [next(ref for ref, record in records.items() if record["address"] == daemon.address) for daemon in pair]
+
+
+def error(call, *args):
+    with pytest.raises(XenAPI.Failure) as caught:
+        call(*args)
+    return caught.value.details
+
+
+def until(condition, limit=20.0):
+    deadline = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+pytestmark = pytest.mark.daemon
+
+
+def test_a_plugin_runs_on_the_host_that_is_named_and_calls_the_coordinator(session, hosts):
+    api = session.xenapi
+    for host in hosts:
+        said = api.host.call_plugin(host, "lab.py", "tell", {"word": "hello"})
+        expected = ["hello", api.host.get_uuid(host), session.handle, api.host.get_name_label(hosts[0])]
+        assert said == " ".join(expected)
+        assert error(api.host.call_plugin, host, "nonsuch", "tell", {}) == ["XENAPI_MISSING_PLUGIN", "nonsuch"]
+        assert error(api.host.call_plugin, host, "lab.py", "nonsuch", {}) == ["UNKNOWN_XENAPI_PLUGIN_FUNCTION", "nonsuch"]
+        assert error(api.host.call_plugin, host, "lab.py", "tell", {}) == [
+            "XENAPI_PLUGIN_FAILURE", "tell", "KeyError", "'word'",
+        ]  # fmt: skip
+
+
+def test_a_vm_s_plugin_runs_where_the_vm_does(session, hosts):
+    api = session.xenapi
+    (template,) = api.VM.get_by_name_label("Other install media")
+    vm = api.VM.clone(template, "somewhere")
+    api.VM.provision(vm)
+    assert error(api.VM.call_host_plugin, vm, "lab.py", "vm", {})[0] == "VM_BAD_POWER_STATE"
+    api.VM.start_on(vm, hosts[1], False, False)
+    assert api.VM.call_host_plugin(vm, "lab.py", "vm", {}) == "somewhere"
+    assert api.VM.call_host_plugin(vm, "lab.py", "tell", {"word": "x"}).split()[1] == api.host.get_uuid(hosts[1])
+
+
+@pytest.mark.parametrize("where", [0, 1])
+def test_a_plugin_is_killed_where_it_runs_when_its_task_is_cancelled(session, hosts, tmp_path, where):
+    api, report = session.xenapi, tmp_path / "report"
+    task = api.Async.host.call_plugin(hosts[where], "lab.py", "hang", {"report": str(report)})
+    until(lambda: report.exists() and report.read_text())
+    pid = int(report.read_text())
+    api.task.cancel(task)
+    until(lambda: api.task.get_status(task) == "cancelled")
+    until(lambda: not os.path.exists(f"/proc/{pid}"))
+
+
+def test_an_extension_answers_by_its_name_or_through_the_host(pair, session, hosts):
+    api = session.xenapi
+    (pool,) = api.pool.get_all()
+    for host in hosts:
+        assert (api.host.has_extension(host, "Lab.look"), api.host.has_extension(host, "Lab.nonsuch")) == (True, False)
+        asked = {"method": "Lab.look", "params": [session.handle, "deep", 2], "id": 1}
+        assert json.loads(api.host.call_extension(host, json.dumps(asked))) == {
+            "name": "Lab.look", "hosts": 2, "got": ["deep", 2],
+        }  # fmt: skip
+    assert (api.pool.has_extension(pool, "Lab.look"), api.pool.has_extension(pool, "Lab.nonsuch")) == (True, False)
+    assert api.Lab.look("deep", ["a", True]) == {"name": "Lab.look", "hosts": 2, "got": ["deep", ["a", True]]}
+    assert error(api.Lab.look) == ["LAB_WANTS_MORE", "Lab.look"]
+    assert error(api.Lab.nonsuch, "deep") == ["MESSAGE_METHOD_UNKNOWN", "Lab.nonsuch"]
+    assert error(api.host.call_extension, hosts[0], '{"method": "Lab.nonsuch"}') == ["MESSAGE_METHOD_UNKNOWN", "Lab.nonsuch"]
+    assert error(api.host.call_extension, hosts[0], "rubbish")[0] == "INTERNAL_ERROR"
+    assert error(api.host.call_extension, hosts[0], '{"method": "Lab.look", "params": {}}')[0] == "INTERNAL_ERROR"
+    stolen = "OpaqueRef:stolen"
+    assert session.Lab.look(stolen)["ErrorDescription"] == ["SESSION_INVALID", stolen]
+
+
+def test_the_value_of_an_extension_comes_as_json_to_those_who_ask_in_json(pair, session):
+    body = {"jsonrpc": "2.0", "method": "Lab.look", "params": [session.handle, {"a": 1.5}], "id": 3}
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    request = urllib.request.Request(f"{pair[0].url}/jsonrpc", json.dumps(body).encode())
+    with urllib.request.urlopen(request, context=context, timeout=20) as answer:
+        assert json.load(answer)["result"] == {"name": "Lab.look", "hosts": 2, "got": [{"a": 1.5}]}
