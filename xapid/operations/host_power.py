@@ -7,7 +7,7 @@ from typing import Any
 from xapid.database import Database, Row, Transaction
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
-from xapid.operations import allowed
+from xapid.operations import allowed, balancing
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
 from xapid.operations.evacuation import empty, leave_no_vms
@@ -70,22 +70,24 @@ async def restart_agent(context: Context, host: str) -> None:
 
 
 async def evacuate(context: Context, host: str, network: str, evacuate_batch_size: int) -> None:
-    await empty(context, host, network, evacuate_batch_size)
+    await empty(context, host, network, evacuate_batch_size, await balancing.plan_for(context, host))
 
 
-def assert_can_evacuate(context: Context, host: str) -> None:
-    refusals = plan_evacuation(context.db, host).refusals.values()
+async def assert_can_evacuate(context: Context, host: str) -> None:
+    refusals = (await balancing.plan_for(context, host)).refusals.values()
     if refusals:
         raise XenAPIError("CANNOT_EVACUATE_HOST", "|".join(",".join(refusal) for refusal in refusals))
 
 
-def get_vms_which_prevent_evacuation(context: Context, self: str) -> dict[str, tuple[str, ...]]:
-    return dict(plan_evacuation(context.db, self).refusals)
+async def get_vms_which_prevent_evacuation(context: Context, self: str) -> dict[str, tuple[str, ...]]:
+    return dict((await balancing.plan_for(context, self)).refusals)
 
 
-def retrieve_wlb_evacuate_recommendations(context: Context, self: str) -> dict[str, tuple[str, ...]]:
+async def retrieve_wlb_evacuate_recommendations(context: Context, self: str) -> dict[str, tuple[str, ...]]:
+    """Where each VM should go; for those that cannot move, why."""
     context.db.get("host", self)
-    raise XenAPIError("WLB_NOT_INITIALIZED")
+    advice = await balancing.for_evacuation(context, self)
+    return {**advice, **plan_evacuation(context.db, self).refusals}
 
 
 def get_uncooperative_resident_VMs(context: Context, self: str) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from xapid.operations.pool_calls import (
     create_new_blob,
     create_VLAN,
     create_VLAN_from_PIF,
-    deconfigure_wlb,
     designate_new_master,
     detect_nonhomogeneous_external_auth,
     disable_binary_storage,
@@ -29,9 +28,6 @@ from xapid.operations.pool_calls import (
     has_extension,
     is_slave,
     management_reconfigure,
-    retrieve_wlb_configuration,
-    retrieve_wlb_recommendations,
-    send_wlb_configuration,
     set_console_idle_timeout,
     set_https_only,
     set_ssh_auto_mode,
@@ -85,4 +81,12 @@ from xapid.operations.pool_trust import (
     crl_uninstall,
     install_ca_certificate,
     uninstall_ca_certificate,
+)
+from xapid.operations.pool_wlb import (
+    deconfigure_wlb,
+    initialize_wlb,
+    retrieve_wlb_configuration,
+    retrieve_wlb_recommendations,
+    send_test_post,
+    send_wlb_configuration,
 )

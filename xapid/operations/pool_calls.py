@@ -178,22 +178,6 @@ def detect_nonhomogeneous_external_auth(context: Context, pool: str) -> None:
     """No directory is in use, on any host."""
 
 
-def deconfigure_wlb(context: Context) -> None:
-    raise XenAPIError("WLB_NOT_INITIALIZED")
-
-
-def send_wlb_configuration(context: Context, config: Any) -> None:
-    raise XenAPIError("WLB_NOT_INITIALIZED")
-
-
-def retrieve_wlb_configuration(context: Context) -> Any:
-    raise XenAPIError("WLB_NOT_INITIALIZED")
-
-
-def retrieve_wlb_recommendations(context: Context) -> Any:
-    raise XenAPIError("WLB_NOT_INITIALIZED")
-
-
 async def _create_vlans(context: Context, bases: list[Row], network: str, tag: int) -> tuple[str, ...]:
     """A VLAN on each of ``bases``; if one cannot be made, none stays."""
     made: list[str] = []

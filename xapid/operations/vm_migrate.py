@@ -12,9 +12,9 @@ from xapid.operations.anti_affinity import watch_groups
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
 from xapid.operations.domain_config import vm_config
+from xapid.operations.interrupting import interruptible
 from xapid.operations.migration_network import address_for
 from xapid.operations.power_state import set_live
-from xapid.operations.vm_stop import interruptible
 from xapid.placement.checks import Question, assert_can_boot_here
 from xapid.placement.choice import reserve
 

@@ -9,6 +9,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import EMPTY_MAP, NULL_REF, frozenmap
 from xapid.operations import allowed, attachments
 from xapid.operations.agent_errors import translated
+from xapid.operations.balancing import for_vm
 from xapid.operations.context import Context
 from xapid.operations.devices import allowed_vbd_devices, allowed_vif_devices
 from xapid.operations.host_plugins import run_plugin
@@ -55,10 +56,17 @@ def get_allowed_VIF_devices(context: Context, vm: str) -> tuple[str, ...]:
     return allowed_vif_devices(context.db, context.db.get("VM", vm))
 
 
-def retrieve_wlb_recommendations(context: Context, vm: str) -> frozenmap:
-    """There is never a workload balancing server."""
-    context.db.get("VM", vm)
-    raise XenAPIError("WLB_NOT_INITIALIZED")
+async def retrieve_wlb_recommendations(context: Context, vm: str) -> dict[str, tuple[str, ...]]:
+    """How good each host is for the VM; for those on which it cannot start, why."""
+    db = context.db
+    row = db.get("VM", vm)
+    advice = await for_vm(context, row)
+    for host in advice:
+        try:
+            checks.assert_can_boot_here(checks.Question(db=db, vm=row, host=db.get("host", host)))
+        except XenAPIError as error:
+            advice[host] = error.description
+    return advice
 
 
 def create_new_blob(context: Context, vm: str, name: str, mime_type: str, public: bool) -> str:

@@ -12,6 +12,7 @@ from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations.agent_errors import translated
 from xapid.operations.alerts import raise_alert
 from xapid.operations.anti_affinity import watch_groups
+from xapid.operations.balancing import advised_host
 from xapid.operations.context import Context
 from xapid.operations.domain_config import image_config, vm_config
 from xapid.operations.marks import marked
@@ -28,7 +29,7 @@ _DEVICE_MODEL: Final = {"bios": "qemu-upstream-compat", "uefi": "qemu-upstream-u
 
 async def start(context: Context, vm: str, start_paused: bool, force: bool) -> None:
     row = _prepared(context, vm)
-    host = choose_host(context.db, context.ids.random, row, force=force)
+    host = await _chosen(context, row, force)
     with marked(context, host, "vm_start"):
         await boot(context, row, host.ref, start_paused)
 
@@ -42,7 +43,7 @@ async def start_on(context: Context, vm: str, host: str, start_paused: bool, for
 async def resume(context: Context, vm: str, start_paused: bool, force: bool) -> None:
     row = context.db.get("VM", vm)
     _assert_has_image(context.db, row)
-    host = choose_host(context.db, context.ids.random, row, force=force)
+    host = await _chosen(context, row, force)
     with marked(context, host, "vm_resume"):
         await wake(context, row, host.ref, start_paused)
 
@@ -104,6 +105,13 @@ async def discard_image(context: Context, image: str) -> None:
         except XenAPIError as error:
             if error.code == "TASK_CANCELLED":
                 raise
+
+
+async def _chosen(context: Context, vm: Row, force: bool) -> Row:
+    """The host for a VM that says nothing of where. Errors: NO_HOSTS_AVAILABLE."""
+    advised = await advised_host(context, vm, force=force)
+    vm = context.db.get("VM", vm.ref)
+    return choose_host(context.db, context.ids.random, vm, force=force) if advised is None else advised
 
 
 def _prepared(context: Context, ref: str) -> Row:

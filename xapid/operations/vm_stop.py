@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Final, TypeVar
 
-from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.internet.task import deferLater
 
 from xapid.agent.values import AgentFailure, How
@@ -17,6 +15,7 @@ from xapid.operations.alerts import raise_alert
 from xapid.operations.anti_affinity import watch_groups
 from xapid.operations.context import Context
 from xapid.operations.domain_config import vm_config
+from xapid.operations.interrupting import interruptible
 from xapid.operations.power_state import forget_guest, set_halted, set_live, set_running_flag
 from xapid.operations.vm_start import boot, discard_image
 from xapid.placement.checks import is_live
@@ -144,23 +143,6 @@ async def _reboot(context: Context, vm: Row, how: How) -> None:
     forget_guest(db, vm)
     set_live(db, vm, host, state, context.now())
     raise_alert(db, context.now(), "VM_REBOOTED", vm, f"VM '{vm.name_label}' was rebooted.")
-
-
-async def interruptible(context: Context, work: Awaitable[T]) -> T:
-    """Wait for what an agent does, unless the task is cancelled. Errors: TASK_CANCELLED."""
-    waiting = ensureDeferred(_awaited(work))
-    with context.task.cancellable(waiting.cancel):
-        try:
-            result = await waiting
-        except CancelledError:
-            context.task.check_cancelled()
-            raise
-        context.task.check_cancelled()
-        return result
-
-
-async def _awaited(work: Awaitable[T]) -> T:
-    return await work
 
 
 def _run_no_more(context: Context, vm: Row) -> None:

@@ -14,9 +14,10 @@ from xapid.operations.anti_affinity import watch_groups
 from xapid.operations.constructor import constructor_record
 from xapid.operations.context import Context
 from xapid.operations.domain_config import image_config
+from xapid.operations.interrupting import interruptible
 from xapid.operations.power_state import set_halted, set_suspended
 from xapid.operations.vm_start import discard_image
-from xapid.operations.vm_stop import PATIENCE, interruptible
+from xapid.operations.vm_stop import PATIENCE
 from xapid.placement.checks import reaches
 
 MIB = 1 << 20

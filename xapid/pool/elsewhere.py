@@ -26,7 +26,9 @@ from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 from xapid.datamodel.errors import XenAPIError
+from xapid.operations.posts import Posted
 from xapid.pool.client import TIMEOUT, Unverified, UnverifiedPolicy, XenAPIClient
+from xapid.pool.posting import post
 from xapid.wire.xmlrpc import parse_value
 
 HTTPS: Final = 443
@@ -54,6 +56,10 @@ class Elsewhere:
     def pool(self, url: str, session: str) -> OtherPool:
         """The pool whose coordinator answers at ``url``, as the session ``session`` of it."""
         return OtherPool(self._reactor, url, session)
+
+    async def post(self, *args: Any, **options: Any) -> Posted:
+        """What :func:`xapid.pool.posting.post` does, from here."""
+        return await post(self._reactor, *args, **options)
 
     async def fetch(self, url: str) -> Fetched:
         """The file at ``url``. Errors: IMPORT_ERROR."""
