@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rows_as_bytes import Make
 from xapid.database import Database, Row
 from xapid.database.table import Objects
 from xapid.datamodel.catalogue import catalogue
@@ -184,6 +185,7 @@ def test_a_listing_of_all_objects_is_made_once_until_one_of_them_changes(db: Dat
         first, second = tx.create("secret", value="a"), tx.create("secret", value="b")
     table, made = db.table("secret"), []
 
+    @Make
     def make(row: Row) -> bytes:
         made.append(row.ref)
         return row.value.encode()

@@ -227,6 +227,7 @@ class Transaction:
         """Take everything back."""
         for ref, (table, row) in reversed(self._before.items()):
             table.put(ref, row)
+            table.encodings.forget(ref)
         for key, value in self._meta_before.items():
             _put_meta(self.database.meta, key, value)
 
@@ -269,11 +270,13 @@ class Transaction:
     def _refresh(self, table: Table, ref: str, event: bool) -> None:
         """A derived set of the object changed: it is a new row, and usually an event."""
         row = table.find(ref)
-        if row is not None and row._modified != self.generation:
-            table.put(ref, table.evolve(row, self.generation if event else row._modified, {}))
+        if row is None:
+            return
+        is_known = row._modified == self.generation
+        table.put(ref, table.evolve(row, self.generation if event or is_known else row._modified, {}))
+        table.encodings.forget(ref)  # the set is no part of the row
+        if not is_known:
             self._before.setdefault(ref, (table, row))
-        elif row is not None:
-            table.put(ref, table.evolve(row, self.generation, {}))
 
     def _check_fields(self, table: Table, values: Mapping[str, Any]) -> None:
         unknown = values.keys() - table.initial.keys()

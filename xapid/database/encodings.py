@@ -1,9 +1,15 @@
-"""What rows look like on the wire, made once and kept until the object changes, up to a number of bytes."""
+"""What rows look like on the wire, made once and kept until the object changes, up to a number of bytes.
+
+When it changes, what was kept is the start of what comes next: most changes are of one field among dozens, and a notation
+may know how to put that one in place.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, Protocol
+
+import attrs
 
 from xapid.database.row import Row
 
@@ -11,8 +17,27 @@ if TYPE_CHECKING:
     from xapid.database.table import Table
 
 DEFAULT_LIMIT: Final = 256 * 1024 * 1024
-OVERHEAD: Final = 150
+OVERHEAD: Final = 200
 """Bytes that an entry takes beside its encoding, roughly."""
+
+
+class Make(Protocol):
+    """Encodes rows in one notation."""
+
+    def __call__(self, row: Row) -> bytes: ...
+
+    def again(self, before: Row, encoded: bytes, row: Row, names: Iterable[str]) -> bytes | None:
+        """What ``row`` looks like, if ``before`` looked like ``encoded`` and no other fields than ``names`` may differ; None
+        if it has to be made anew.
+        """
+
+
+@attrs.define(eq=False)
+class _Kept:
+    row: Row
+    encoded: bytes
+    changed: frozenset[str] = frozenset()
+    """The fields that may have changed since."""
 
 
 class Encodings:
@@ -21,24 +46,29 @@ class Encodings:
     def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
         self.limit = limit
         self.size = 0
-        self._kept: dict[str, dict[str, tuple[Row, bytes]]] = {}
+        self._kept: dict[str, dict[str, _Kept]] = {}
         self._listings: dict[str, dict[str, list[bytes]]] = {}
         """Of whole tables, by class and notation; they hold the same bytes once more, so nothing that was dropped."""
 
-    def get(self, row: Row, key: str, make: Callable[[Row], bytes]) -> bytes:
+    def get(self, row: Row, key: str, make: Make) -> bytes:
         """``make(row)``, made once for ``key`` as long as this row stands for its object."""
         kept = self._kept.get(key)
         if kept is None:
             kept = self._kept[key] = {}
         hit = kept.get(row.ref)
-        if hit is not None and hit[0] is row:
-            return hit[1]
-        made = make(row)
+        if hit is None:
+            made = make(row)
+        elif hit.row is row:
+            return hit.encoded
+        elif row._table.find(row.ref) is not row:
+            return make(row)
+        else:
+            made = make.again(hit.row, hit.encoded, row, hit.changed) or make(row)
         if row._table.find(row.ref) is row:
             self._keep(kept, row, made)
         return made
 
-    def of_all(self, table: Table, key: str, make: Callable[[Row], bytes]) -> list[bytes]:
+    def of_all(self, table: Table, key: str, make: Make) -> list[bytes]:
         """``make(row)`` for every row of a table in order, found at once when no object has changed."""
         listings = self._listings.setdefault(table.cls.name, {})
         found = listings.get(key)
@@ -52,20 +82,27 @@ class Encodings:
         if cls in self._listings:
             del self._listings[cls]
 
-    def _keep(self, kept: dict[str, tuple[Row, bytes]], row: Row, made: bytes) -> None:
+    def evolved(self, ref: str, names: Iterable[str]) -> None:
+        """Another row takes the place of an object's row, with other values in the fields ``names`` and nowhere else."""
+        for kept in self._kept.values():
+            hit = kept.get(ref)
+            if hit is not None:
+                hit.changed = hit.changed.union(names)
+
+    def forget(self, ref: str) -> None:
+        """The object is gone, or differs in what its row does not hold."""
+        for kept in self._kept.values():
+            self._drop(kept, ref)
+
+    def _keep(self, kept: dict[str, _Kept], row: Row, made: bytes) -> None:
         self._drop(kept, row.ref)
-        kept[row.ref] = row, made
+        kept[row.ref] = _Kept(row, made)
         self.size += len(made) + OVERHEAD
         while self.size > self.limit and kept:
             self._drop(kept, next(iter(kept)))
             self._listings.clear()
 
-    def forget(self, ref: str) -> None:
-        """The object is gone."""
-        for kept in self._kept.values():
-            self._drop(kept, ref)
-
-    def _drop(self, kept: dict[str, tuple[Row, bytes]], ref: str) -> None:
+    def _drop(self, kept: dict[str, _Kept], ref: str) -> None:
         gone = kept.pop(ref, None)
         if gone is not None:
-            self.size -= len(gone[1]) + OVERHEAD
+            self.size -= len(gone.encoded) + OVERHEAD

@@ -17,6 +17,7 @@ import attrs
 from xapid.datamodel.schema import Class
 
 if TYPE_CHECKING:
+    from xapid.database.encodings import Make
     from xapid.database.table import Table
 
 
@@ -42,7 +43,7 @@ class Row:
         """The name of the row's class."""
         return self._table.cls.name
 
-    def encoded(self, key: str, make: Callable[[Row], bytes]) -> bytes:
+    def encoded(self, key: str, make: Make) -> bytes:
         """The bytes that ``make`` makes of this row, made once for each ``key`` until the object changes."""
         return self._table.encodings.get(self, key, make)
 

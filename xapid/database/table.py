@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, KeysView, Mapping
+from collections.abc import Collection, Iterator, KeysView, Mapping
 from operator import itemgetter
 from typing import Any
 
 import attrs
 
-from xapid.database.encodings import Encodings
+from xapid.database.encodings import Encodings, Make
 from xapid.database.journal import Loaded
 from xapid.database.row import STAMPS, Row, picker, reader, row_class
 from xapid.datamodel.errors import XenAPIError
@@ -118,7 +118,9 @@ class Table:
 
     def members(self, field: str, ref: str) -> tuple[str, ...]:
         """The references at the far end of the derived set ``field`` of object ``ref``."""
-        return tuple(self._members.get(field, {}).get(ref, ()))
+        sets = self._members.get(field)
+        found = None if sets is None else sets.get(ref)
+        return tuple(found) if found else ()
 
     def all_members(self, field: str) -> Mapping[str, Collection[str]]:
         """The references at the far ends of the derived set ``field``, by object."""
@@ -136,6 +138,7 @@ class Table:
         values = list(self._read(row))
         for name, value in changes.items():
             values[self._places[name]] = value
+        self.encodings.evolved(row.ref, changes)
         return self.row_class(row.ref, self, row._created, generation, *values)  # type: ignore[call-arg]
 
     def stored_values(self, row: Row) -> dict[str, Any]:
@@ -224,7 +227,7 @@ class Objects(Mapping[str, Row]):
     def __len__(self) -> int:
         return len(self._table)
 
-    def encoded(self, key: str, make: Callable[[Row], bytes]) -> list[bytes]:
+    def encoded(self, key: str, make: Make) -> list[bytes]:
         """What ``make`` makes of each, made once until an object changes."""
         return self._table.encodings.of_all(self._table, key, make)
 

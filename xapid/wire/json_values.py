@@ -141,22 +141,27 @@ def _members(type_: Record) -> tuple[tuple[str, Prepare, bool], ...]:
     return tuple((field.name, preparer(field.type), isinstance(field.type, Option)) for field in fields)
 
 
-@cache
-def _row_maker(type_: Record) -> Callable[[Any], bytes]:
+class _RowMaker:
     """Writes a row as a member of a listing: a comma, its reference, then its record."""
-    members = _members(type_)
-    names = tuple(name for name, _, _ in members)
-    # Most fields go out as they are: only the others are touched.
-    converted = tuple((name, convert) for name, convert, _ in members if convert is not _same)
-    read = attrgetter(*names)
 
-    def make(row: Any) -> bytes:
-        record = dict(zip(names, read(row), strict=True))
-        for name, convert in converted:
+    def __init__(self, type_: Record) -> None:
+        members = _members(type_)
+        self._names = tuple(name for name, _, _ in members)
+        # Most fields go out as they are: only the others are touched.
+        self._converted = tuple((name, convert) for name, convert, _ in members if convert is not _same)
+        self._read = attrgetter(*self._names)
+
+    def __call__(self, row: Any) -> bytes:
+        record = dict(zip(self._names, self._read(row), strict=True))
+        for name, convert in self._converted:
             record[name] = convert(record[name])
         return b",%s:%s" % (dumps(row.ref), dumps(record))
 
-    return make
+    def again(self, *_: Any) -> None:
+        """It is made anew every time, which costs as little."""
+
+
+_row_maker = cache(_RowMaker)
 
 
 def row_bytes(type_: Record, row: Any) -> bytes:

@@ -8,7 +8,7 @@ Records of rows are made once per change of the row: their bytes are kept by the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from xapid.datamodel.catalogue import catalogue
 from xapid.datamodel.schema import Field
-from xapid.datamodel.types import Bool, DateTime, Enum, Float, Int, Map, Option, Record, Ref, Set, String, Type, Void
+from xapid.datamodel.types import Bool, DateTime, Enum, Float, Int, Map, Option, Record, Ref, Set, String, Type, Void, frozenmap
 from xapid.wire.events import NO_TIMESTAMP, EventBatch, EventLike, snapshot_type
 from xapid.wire.loose_values import ANYTHING, value_text
 from xapid.wire.text import date_text
@@ -25,7 +25,7 @@ Encode = Callable[[Any], str]
 
 _ROW_KEY: Final = "xml"
 KEPT: Final = 256
-"""How many values of each field are kept in encoded form."""
+"""How many values of each field are kept in encoded form; when there are more, it begins anew."""
 _UNSAFE = re.compile('[&<>"\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]')
 _REPLACEMENTS: Final = {
     **dict.fromkeys(set(range(0x20)) - set(b"\t\n\r")),
@@ -130,16 +130,16 @@ def _pair(type_: Map) -> Encode:
 
 
 class _Kept(dict[Any, str]):
-    """What ``encode`` makes of the first values that it meets: most objects have most values in common."""
+    """What ``encode`` made of values that it met of late: most objects have most values in common."""
 
     def __init__(self, encode: Encode) -> None:
         super().__init__()
         self._encode = encode
 
     def __missing__(self, value: Any) -> str:
-        text = self._encode(value)
-        if len(self) < KEPT:
-            self[value] = text
+        if len(self) >= KEPT:
+            self.clear()
+        text = self[value] = self._encode(value)
         return text
 
 
@@ -147,16 +147,39 @@ def _member(field: Field) -> Encode:
     """Writes a field with its name; an absent option leaves no member."""
     head, encode = f"<member><name>{field.name}</name>", encoder(field.type)
     type_ = field.type
-    if type_ in (String, Int, Bool) or isinstance(type_, Ref | Enum):
+    if type_ is String or isinstance(type_, Ref | Enum):
+        return _Kept(lambda text: f"{head}<value>{escape(text)}</value></member>").__getitem__
+    if type_ in (Int, Bool):
         return _Kept(lambda value: f"{head}{encode(value)}</member>").__getitem__
     if isinstance(type_, Set) and (type_.of in (String, Int) or isinstance(type_.of, Ref | Enum)):
         return _Kept(lambda value: f"{head}{encode(value)}</member>").__getitem__
-    if isinstance(type_, Map) and {type_.key, type_.value} <= {String, Int}:
-        write = _Kept(_pair(type_)).__getitem__
-        return lambda value: f"{head}<value><struct>{''.join(map(write, value.items()))}</struct></value></member>"
+    if isinstance(type_, Map):
+        return _map_member(head, type_)
     if isinstance(type_, Option):
         return lambda value: "" if value is None else f"{head}{encode(value)}</member>"
     return lambda value: f"{head}{encode(value)}</member>"
+
+
+def _map_member(head: str, type_: Map) -> Encode:
+    """Writes a map with its name. Rows share their maps, and maps do not change, so one is known by its identity."""
+    nothing = f"{head}<value><struct></struct></value></member>"
+    kept: dict[int, tuple[Any, str]] = {}
+    write = _Kept(_pair(type_)).__getitem__ if {type_.key, type_.value} <= {String, Int} else _pair(type_)
+
+    def write_map(value: Mapping[Any, Any]) -> str:
+        if not value:
+            return nothing
+        hit = kept.get(id(value))
+        if hit is not None:
+            return hit[1]
+        text = f"{head}<value><struct>{''.join(map(write, value.items()))}</struct></value></member>"
+        if type(value) is frozenmap:
+            if len(kept) >= KEPT:
+                kept.clear()
+            kept[id(value)] = value, text
+        return text
+
+    return write_map
 
 
 def _record(type_: Record) -> Encode:
@@ -185,19 +208,36 @@ def _is_option(type_: Record, name: str) -> bool:
     return isinstance(catalogue().field(type_.of, name).type, Option)
 
 
-@cache
-def _row_maker(type_: Record) -> Callable[[Any], bytes]:
+class _RowMaker:
     """Writes a row as a member of a listing: its reference, then its record."""
-    members = _members(type_)
-    names, encoders = tuple(name for name, _ in members), tuple(encode for _, encode in members)
-    read = attrgetter(*names)
 
-    def make(row: Any) -> bytes:
-        parts = [encode(value) for encode, value in zip(encoders, read(row), strict=True)]
-        name = escape(row.ref)
-        return f"{_MEMBER}{name}{_NAMED}<value><struct>{''.join(parts)}</struct></value>{_MEMBER_END}".encode()
+    def __init__(self, type_: Record) -> None:
+        members = _members(type_)
+        self._read = attrgetter(*(name for name, _ in members))
+        self._encoders = tuple(encode for _, encode in members)
+        self._by_name = dict(members)
 
-    return make
+    def __call__(self, row: Any) -> bytes:
+        parts = [encode(value) for encode, value in zip(self._encoders, self._read(row), strict=True)]
+        return f"{_MEMBER}{escape(row.ref)}{_NAMED}<value><struct>{''.join(parts)}</struct></value>{_MEMBER_END}".encode()
+
+    def again(self, before: Any, encoded: bytes, row: Any, names: Iterable[str]) -> bytes | None:
+        """As the row before, with those members in place of its own that have changed."""
+        for name in names:
+            encode = self._by_name.get(name)
+            if encode is None:
+                continue  # a field that is not shown
+            old, new = encode(getattr(before, name)).encode(), encode(getattr(row, name)).encode()
+            if old == new:
+                continue
+            at = encoded.find(old) if old else -1
+            if at < 0 or encoded.find(old, at + 1) >= 0:
+                return None  # no member, or one that a map holds as well
+            encoded = b"".join((encoded[:at], new, encoded[at + len(old) :]))
+        return encoded
+
+
+_row_maker = cache(_RowMaker)
 
 
 def row_bytes(type_: Record, row: Any) -> bytes:
