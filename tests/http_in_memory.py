@@ -52,13 +52,13 @@ class StubDispatcher:
             case "test.big", [pieces]:
                 return [b"x" * 1000] * int(pieces)
             case "test.wait", _:
-                return self._wait(codec)
+                return Deferred.fromCoroutine(self._wait(codec))
             case "test.refused", _:
                 raise Malformed("refused")
             case "test.broken", _:
                 raise ZeroDivisionError("a secret of ours")
             case "test.broken_later", _:
-                return self._break()
+                return Deferred.fromCoroutine(self._break())
             case "test.map", _:
                 return codec.success(Map(String, Int), {"a<b": 5})
             case "test.refs", _:

@@ -161,7 +161,7 @@ async def assemble(
     db = Database(api, ids, journal)
     db.encodings.limit = config.encoded_records * MIB
     roles.install(db)
-    events = EventLog(db)
+    events = EventLog(db, lambda wake: clock.callLater(0, wake))
     kept = db.load()
     elsewhere = {place.host for place in Membership(db).members()}
     now = datetime.fromtimestamp(int(clock.seconds()), UTC)

@@ -8,7 +8,9 @@ read off the tables when they ask, so a slow listener costs nothing.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import attrs
@@ -22,6 +24,8 @@ from xapid.datamodel.errors import XenAPIError
 T = TypeVar("T")
 SHARED = 1000
 """How many answers are shared at most."""
+WOKEN = 32
+"""How many listeners are woken in one turn."""
 _TOKEN = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*\Z")
 
 
@@ -70,6 +74,10 @@ class Subscription:
     @classmethod
     def parse(cls, words: Iterable[str]) -> Subscription:
         """``*``, ``class`` or ``class/reference``; the class in any case. Words that name nothing match nothing."""
+        return _parsed(tuple(words))
+
+    @classmethod
+    def _of(cls, words: Iterable[str]) -> Subscription:
         classes, objects = set(), set()
         everything = False
         for word in words:
@@ -95,16 +103,25 @@ class Subscription:
         return self.wants_class(name) or (name, ref) in self.objects
 
 
+_parsed = lru_cache(Subscription._of)
+"""Clients say the same words with every call, and many say the same as others: equal subscriptions are one object."""
+
+
 class EventLog:
     """Reads history off the tables of ``database`` and wakes listeners."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, later: Callable[[Callable[[], None]], object] | None = None) -> None:
+        """``later`` has something done in the next turn of the reactor; without it, everybody is woken at once."""
         self._database = database
+        self._later = later
         self._tables = {
             table.cls.name.lower(): table for table in database.tables.values() if table.cls.events and table.cls.name != "role"
         }
         self._counted = {table.cls.name.lower(): table for name, table in database.tables.items() if name != "message"}
         self._waiting: dict[object, tuple[Subscription, Callable[[], None]]] = {}
+        self._due: dict[object, Callable[[], None]] = {}
+        """Those who are to be woken, in this turn or the next ones."""
+        self._order: deque[object] = deque()
         self.listeners: list[Callable[[list[Event]], None]] = []
         """Called with the events of each commit as it happens; deletions carry the last snapshot (``event.next``)."""
         self._shared: dict[Hashable, Any] = {}
@@ -175,6 +192,7 @@ class EventLog:
 
         def call_off() -> None:
             self._waiting.pop(key, None)
+            self._due.pop(key, None)
 
         return call_off
 
@@ -204,16 +222,30 @@ class EventLog:
             listener([_event(generation, change) for change in changes if change.table.cls.events])
         wanted: dict[Subscription, bool] = {}
         ready = []
-        for key, (subscription, callback) in self._waiting.items():
+        for key, (subscription, _) in self._waiting.items():
             wants = wanted.get(subscription)
             if wants is None:
                 wants = wanted[subscription] = any(subscription.wants(name, ref) for name, ref in touched)
             if wants:
-                ready.append((key, callback))
-        for key, _ in ready:
-            del self._waiting[key]
-        for _, callback in ready:
-            callback()
+                ready.append(key)
+        is_waking = bool(self._order)
+        for key in ready:
+            self._due[key] = self._waiting.pop(key)[1]
+        self._order.extend(ready)
+        if not is_waking:
+            self._wake()
+
+    def _wake(self) -> None:
+        """Wake some, and let what they do leave before the others are woken: it is seen sooner, and nobody waits for all."""
+        woken = 0
+        while self._order:
+            if woken == WOKEN and self._later is not None:
+                self._later(self._wake)
+                return
+            callback = self._due.pop(self._order.popleft(), None)
+            if callback is not None:
+                woken += 1
+                callback()
 
 
 def _after(table: Table, generation: int) -> list[tuple[str, int]]:

@@ -21,11 +21,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -86,7 +85,7 @@ class Dispatcher:
         """The calls of every message that was called."""
         return ((name, endpoint.tally) for name, endpoint in self._endpoints.items() if endpoint.tally.calls)
 
-    def dispatch(self, call: Call, codec: Codec, origin: Origin, *, turn_came: bool = False) -> Answer | Awaitable[Answer]:
+    def dispatch(self, call: Call, codec: Codec, origin: Origin, *, turn_came: bool = False) -> Answer | Deferred[Answer]:
         """The answer to ``call``: at once for what only reads, else when it is done and durable. Errors are answers.
 
         A call whose ``turn_came`` is not asked to wait for it again.
@@ -105,7 +104,7 @@ class Dispatcher:
             if self._callers.active and not turn_came and not origin.is_unix:
                 turn = self._callers.turn(origin.headers.get("user-agent", ""), origin.peer, endpoint.cost)
                 if turn is not None:
-                    return self._dispatch_later(turn, call, codec, origin)
+                    return Deferred.fromCoroutine(self._dispatch_later(turn, call, codec, origin))
             session, args = self._prepare(endpoint, spelled, call.params, origin)
             if self.faults:
                 self.faults.strike(endpoint.name)
@@ -127,7 +126,7 @@ class Dispatcher:
             error = _fault(call.name, fault)
             tally.failed(started, error.code)
             return codec.failure(error.description)
-        working = defer.ensureDeferred(self._answer(endpoint, session, args, task, codec, origin))
+        working: Deferred[Answer] = Deferred.fromCoroutine(self._answer(endpoint, session, args, task, codec, origin))
         if working.called and type(working.result) is list:
             return working.result
         task.publish()
@@ -272,7 +271,7 @@ class Dispatcher:
                 task.fail(error.description)
             self._count(endpoint, started, error)
 
-        self._clock.callLater(0, lambda: defer.ensureDeferred(work()))
+        self._clock.callLater(0, lambda: Deferred.fromCoroutine(work()))
         return task.ref
 
     def _here(self, origin: Origin) -> str:

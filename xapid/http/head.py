@@ -8,12 +8,16 @@ from the query, cookies from either of the two spellings that clients use (``a=b
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Final
 from urllib.parse import unquote, unquote_plus
 
 import attrs
+
+from xapid.wire.call import Call, Codec
+
+Decode = Callable[[bytes], tuple[Call, Codec]]
 
 END = re.compile(rb"\r?\n\r?\n")
 _REQUEST_LINE = re.compile(r"([A-Za-z][!-~]*) +([!-~\x80-\U0010ffff]+) +HTTP/(\d)\.(\d)[ \t]*")
@@ -42,6 +46,10 @@ class Head:
     length_is_bad: bool
     """The client says something that is no length, or says two."""
 
+    decode: Decode | None = attrs.field(default=None, init=False, repr=False)
+    """What reads the body of a call that is carried out as it comes. Set for heads that are kept for when they come again."""
+    _openings: dict[bytes, tuple[bytes, bytes]] = attrs.field(factory=dict, init=False, repr=False)
+
     @property
     def is_chunked(self) -> bool:
         """Whether the body is announced in an encoding, none of which is supported."""
@@ -59,6 +67,19 @@ class Head:
     @cached_property
     def cookies(self) -> Mapping[str, str]:
         return _pairs(re.split(r"[;&]\s*", self.headers.get("cookie", "")))
+
+    def opening(self, content_type: bytes) -> tuple[bytes, bytes]:
+        """The head of the answer to a call, without the length of its body, which comes between the two."""
+        found = self._openings.get(content_type)
+        if found is None:
+            connection = "keep-alive" if self.keep_alive else "close"
+            found = self._openings[content_type] = (
+                f"{self.version} 200 OK\r\ncontent-length: ".encode(),
+                f"\r\nconnection: {connection}\r\ncache-control: no-cache, no-store\r\n".encode()
+                + b"content-type: %s\r\nAccess-Control-Allow-Origin: *\r\n" % content_type
+                + b"Access-Control-Allow-Headers: X-Requested-With\r\n\r\n",
+            )
+        return found
 
     def argument(self, name: str) -> str | None:
         """What a cookie or else the query says."""

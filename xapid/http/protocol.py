@@ -11,7 +11,6 @@ and dropped for a while, so that it gets to see the answer.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
 from itertools import chain
 from typing import TYPE_CHECKING, Final, cast
 
@@ -24,9 +23,9 @@ from zope.interface import implementer
 from xapid.http import link, pages
 from xapid.http.chunks import CHUNK, Chunks
 from xapid.http.exchange import Exchange
-from xapid.http.head import END, BadHead, Head, parse
+from xapid.http.head import END, BadHead, Decode, Head, parse
 from xapid.http.running import run
-from xapid.wire.call import Answer, Call, Codec, Hangup, Malformed, Origin
+from xapid.wire.call import Answer, Call, Hangup, Malformed, Origin
 
 if TYPE_CHECKING:
     from xapid.http.server import HttpServer
@@ -37,8 +36,6 @@ _REMEMBERED_HEAD: Final = 2048
 
 # What a connection is doing.
 _HEAD, _BODY, _SKIP, _BUSY, _EXCHANGE, _CLOSING, _TAKEN = range(7)
-
-Decode = Callable[[bytes], tuple[Call, Codec]]
 
 
 @implementer(interfaces.IPushProducer, interfaces.IHalfCloseableProtocol, interfaces.IHandshakeListener)
@@ -183,6 +180,8 @@ class HttpProtocol(Protocol):
                 self._body_complete()
             else:
                 self.deadline = self._server.clock.seconds() + self._server.limits.body_time
+        elif state == _HEAD and not self._buffer and self._whole_call(data):
+            pass
         elif state != _CLOSING:
             self._buffer = self._buffer + data if self._buffer else data
             if state == _BUSY:
@@ -216,6 +215,26 @@ class HttpProtocol(Protocol):
                 self._close_now()
             elif len(self._buffer) <= BACKLOG:
                 self._read_on()
+
+    def _whole_call(self, data: bytes) -> bool:
+        """Carries out a call that came in one piece under a head that came before, as most do; False if this is none."""
+        end = data.find(b"\r\n\r\n")
+        head = self._server.heads.get(data[:end])
+        if head is None or len(data) - end - 4 != head.length or self._plain or not self._writable:
+            return False
+        decode = head.decode
+        if decode is None:
+            return False
+        self._originate(head)
+        self._call(head, decode, data[end + 4 :])
+        return True
+
+    def _originate(self, head: Head) -> None:
+        """Says where the request comes from, which differs between heads alone."""
+        if head is not self._origin_head:
+            base = self._origin
+            self._origin = Origin(base.peer, base.is_unix, base.host, head.headers, base.hangup)
+            self._origin_head = head
 
     def _read_head(self) -> bool:
         """Reads a head from the buffer and starts on its request; False if there is none yet."""
@@ -278,10 +297,7 @@ class HttpProtocol(Protocol):
     def _begin(self, head: Head) -> None:
         """Starts on the request that has ``head``; its body, if any, is in the buffer or yet to come."""
         server = self._server
-        if head is not self._origin_head:
-            base = self._origin
-            self._origin = Origin(base.peer, base.is_unix, base.host, head.headers, base.hangup)
-            self._origin_head = head
+        self._originate(head)
         decode = server.decoder(head)
         if decode is None or (self._plain and server.https_only()):
             self._begin_exchange(head)
@@ -329,33 +345,29 @@ class HttpProtocol(Protocol):
             if isinstance(answer, list):
                 self._answer(head, codec.content_type, answer)
             else:
-                run(self._answer_later(head, call, codec, answer))
+                answered = answer.addCallback(self._answer_later, head, codec.content_type)
+                answered.addErrback(self._failed_later, head, call)
 
-    async def _answer_later(self, head: Head, call: Call, codec: Codec, awaitable: Awaitable[Answer]) -> None:
-        try:
-            answer = await awaitable
-        except Exception as error:
-            self._failed(head, call, error)
-        else:
-            if self._state == _BUSY:
-                self._answer(head, codec.content_type, answer)
+    def _answer_later(self, answer: Answer, head: Head, content_type: bytes) -> None:
+        if self._state == _BUSY:
+            self._answer(head, content_type, answer)
+
+    def _failed_later(self, failure: Failure, head: Head, call: Call) -> None:
+        self._failed(head, call, failure.value)  # type: ignore[arg-type]  # Deferreds carry exceptions only
 
     def _failed(self, head: Head, call: Call, error: Exception) -> None:
         if isinstance(error, Malformed):
             more = str(error)
         else:
             more = "the server failed; its log says more"
-            self.log.failure("{name} failed in the server", name=call.name)
+            self.log.failure("{name} failed in the server", Failure(error), name=call.name)  # type: ignore[no-untyped-call]
         if self._state == _BUSY:
             self._refuse(head, 500, more)
 
     def _answer(self, head: Head, content_type: bytes, answer: Answer) -> None:
         size = sum(map(len, answer))
-        connection = b"keep-alive" if head.keep_alive else b"close"
-        start = (
-            b"%s 200 OK\r\ncontent-length: %d\r\nconnection: %s\r\ncache-control: no-cache, no-store\r\ncontent-type: %s\r\n"
-            b"Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Headers: X-Requested-With\r\n\r\n"
-        ) % (head.version.encode(), size, connection, content_type)
+        before, after = head.opening(content_type)
+        start = b"%s%d%s" % (before, size, after)
         if size <= CHUNK:
             link.write(self._link, b"".join((start, *answer)))
             self._answered(head.keep_alive)
@@ -368,7 +380,8 @@ class HttpProtocol(Protocol):
         self._head = None
         if keep_alive and not self._server.stopping:
             self._await_head(self._server.limits.idle_time)
-            self._advance()
+            if self._buffer or self._ended or not self._reading:
+                self._advance()
         else:
             self._close_now()
 

@@ -22,8 +22,8 @@ from xapid.http import link, pages
 from xapid.http.credentials import Authenticator
 from xapid.http.exchange import Exchange, Serve
 from xapid.http.gate import Gate
-from xapid.http.head import Head
-from xapid.http.protocol import Decode, HttpProtocol
+from xapid.http.head import Decode, Head
+from xapid.http.protocol import HttpProtocol
 from xapid.http.routes import Routes
 from xapid.http.tls import AGENT_PROTOCOL
 from xapid.logs import REQUEST_ID, Doing, doing, number
@@ -156,6 +156,8 @@ class HttpServer(ServerFactory):
             if len(self.heads) >= _REMEMBERED:
                 self.heads.clear()
             self.heads[block] = head
+            if not head.is_chunked and not head.length_is_bad and 0 < (head.length or 0) <= self.limits.body_size:
+                head.decode = self.decoder(head)
 
     def other_protocol(self, transport: Any) -> Protocol | None:
         """What speaks, in place of HTTP, on a connection whose client came for that; None if it may not."""

@@ -28,11 +28,12 @@ async def from_(context: Context, classes: tuple[str, ...], token: str, timeout:
     left = timeout if 0 <= timeout < FOREVER and not math.isnan(timeout) else FOREVER
     until = context.clock.seconds() + left
     log = context.services.events
+    key = subscription, since.generation, since.messages
     if left and not _only_tasks(classes):
         await _pause(context, None, min(left, context.config.event_batching / 1000))
     while True:
         _check_session(context)
-        batch = log.shared((subscription, since), lambda: _batch(log, subscription, since))
+        batch = log.shared(key, lambda: _batch(log, subscription, since))
         remaining = until - context.clock.seconds()
         if batch.events or remaining <= 0:
             return batch

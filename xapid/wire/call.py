@@ -6,12 +6,15 @@ must be written in, and a :class:`Dispatcher` turns the three into an :data:`Ans
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from xapid.datamodel.types import Type
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
 
 Loose = Any
 """A value as the notation gave it, before any type is known: str, int, float, bool, None, list, dict with text keys,
@@ -37,7 +40,7 @@ class BrokenText(str):
     __slots__ = ()
 
 
-@attrs.frozen
+@attrs.define
 class Call:
     """A message's wire name, as spelled by the client, and its parameters, a session first where it takes one."""
 
@@ -110,7 +113,7 @@ class Codec(Protocol):
 class Dispatcher(Protocol):
     """Carries out calls."""
 
-    def dispatch(self, call: Call, codec: Codec, origin: Origin) -> Answer | Awaitable[Answer]:
+    def dispatch(self, call: Call, codec: Codec, origin: Origin) -> Answer | Deferred[Answer]:
         """The answer, at once or later. What a client does wrong is an answer too.
 
         Raises :class:`Malformed` for the few calls that are refused like bodies that are none (status 500); anything else
