@@ -178,6 +178,9 @@ class Config:
     ephemeral: bool = _setting(False, _yes_or_no, "", "Keep everything in memory and forget it at the end.")
 
     preset: str = _setting("pool3", _text, "NAME", "What a new pool holds: standalone, pool3, … (docs/operating.md).")
+    dump: Path | None = _setting(
+        None, _path, "FILE", "Fill a new pool with what this database dump (xe pool-dump-database) holds, not by a preset."
+    )
     hosts: int | None = _setting(None, _whole(1, 4096), "N", "How many hosts a new pool has, instead of the preset's number.")
     vms_per_host: int | None = _setting(None, _whole(0, _MANY), "N", "How many VMs a new pool has on each host.")
     counter: Mapping[str, int] = _setting(

@@ -34,6 +34,7 @@ from xapid.config import Config
 from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, Ref, Set, String
+from xapid.dispatch.archives import Archives
 from xapid.dispatch.context import CallContext
 from xapid.dispatch.endpoint import Endpoint, endpoints
 from xapid.dispatch.extensions import LIKE, extension
@@ -76,6 +77,7 @@ class Dispatcher:
         self._listed = tuple(self._endpoints)
         self._fast = not config.no_fast_path
         self._callers = services.callers
+        self.archives = services.archives = Archives(services.api, ids)
         self._is_telling = config.log_level == "debug"
         self.unknown = Tally()
         """The calls of messages that there are not."""
@@ -118,6 +120,8 @@ class Dispatcher:
                 return answer
             task = self._task(endpoint, session, origin)
         except XenAPIError as refusal:
+            if refusal.code == "SESSION_INVALID" and (answer := self.archives.answer(call, codec)) is not None:
+                return answer
             tally.failed(started, refusal.code)
             return codec.failure(refusal.description)
         except Malformed:

@@ -86,6 +86,10 @@ class Services:
     """Joining and leading a pool of daemons (:class:`xapid.pool.federation.Federation`)."""
     elsewhere: Any = None
     """Other pools, and files at addresses (:class:`xapid.pool.elsewhere.Elsewhere`)."""
+    archives: Any = None
+    """Sessions with databases of dumps (:class:`xapid.dispatch.archives.Archives`)."""
+    restart: Callable[[float], None] = lambda seconds: None
+    """Have the server start again with what is in the database now, after so many seconds."""
     power: PowerOn | None = None
     """Switching hosts on and off."""
     door: Callable[[str], Door] = lambda host: NO_DOOR

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from twisted.internet.task import deferLater
+
+from xapid.database.dump import DumpError, Reader
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.context import Context
+
+PIECE: Final = 1 << 20
 
 
 async def login_with_password(context: Context, uname: str, pwd: str, version: str, originator: str) -> str:
@@ -24,6 +33,26 @@ async def slave_local_login(context: Context, psecret: str) -> str:
 
 async def slave_local_login_with_password(context: Context, uname: str, pwd: str) -> str:
     return (await context.services.logins.local_with_password(uname, pwd, context.host)).ref
+
+
+async def create_from_db_file(context: Context, filename: str) -> str:
+    """Errors: COULD_NOT_IMPORT_DATABASE."""
+    reader = Reader(context.db.api)
+    try:
+        for piece in _pieces(Path(filename)):
+            reader.feed(piece)
+            await deferLater(context.clock, 0)
+        return str(context.services.archives.open(reader.done()))
+    except (OSError, ValueError) as problem:
+        raise XenAPIError("COULD_NOT_IMPORT_DATABASE", f"the file cannot be read: {type(problem).__name__}") from problem
+    except DumpError as problem:
+        raise XenAPIError("COULD_NOT_IMPORT_DATABASE", str(problem)) from problem
+
+
+def _pieces(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as source:
+        while piece := source.read(PIECE):
+            yield piece
 
 
 def logout(context: Context) -> None:

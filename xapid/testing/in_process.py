@@ -20,8 +20,7 @@ from twisted.internet import defer
 
 from xapid.assembly import Nowhere, Pool, assemble
 from xapid.config import Config
-from xapid.database.journal import Loaded, NoJournal
-from xapid.datamodel.catalogue import Catalogue
+from xapid.database.journal import CopiedJournal, NoJournal
 from xapid.datamodel.types import Type
 from xapid.dispatch.faults import Fault
 from xapid.http.blobs import BlobStore
@@ -165,31 +164,13 @@ class _Checked:
 # Starting again in milliseconds ----------------------------------------------------------------------------------------
 
 
-class _Pristine(NoJournal):
-    """Gives a new database the objects that a new pool holds, and keeps nothing."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._meta = dict(pool.db.meta)
-        self._objects = [
-            Loaded(cls, row.ref, row._created, row._modified, {name: getattr(row, name) for name in table.initial})
-            for cls, table in pool.db.tables.items()
-            for row in table.rows()
-        ]
-
-    def load(self, api: Catalogue) -> Iterator[Loaded]:
-        return iter(self._objects)
-
-    def load_meta(self) -> dict[str, str]:
-        return dict(self._meta)
+_made: dict[tuple[Any, ...], CopiedJournal] = {}
 
 
-_made: dict[tuple[Any, ...], _Pristine] = {}
-
-
-def _pristine(settings: Config) -> _Pristine:
+def _pristine(settings: Config) -> CopiedJournal:
     key = (settings.preset, *sorted(settings.counters.items()), settings.seed, settings.root_password)
     if key not in _made:
-        _made[key] = _Pristine(_assemble(settings, VirtualClock(), NoJournal(), _seed(settings)))
+        _made[key] = CopiedJournal(_assemble(settings, VirtualClock(), NoJournal(), _seed(settings)).db)
     return _made[key]
 
 
