@@ -29,6 +29,7 @@ from xapid.auth.rbac import Rbac
 from xapid.auth.sessions import Sessions
 from xapid.config import Config, ConfigError
 from xapid.database import Database, Row
+from xapid.database.dump import DumpError
 from xapid.database.event_log import EventLog
 from xapid.database.event_queue import EventQueue
 from xapid.database.journal import Journal
@@ -37,6 +38,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.dispatch.pipeline import Dispatcher
 from xapid.http.blobs import BlobStore
 from xapid.ids import Ids
+from xapid.inventory import dumped
 from xapid.inventory.build import HostCertificate
 from xapid.inventory.populate import addresses_from, populate
 from xapid.inventory.presets import preset
@@ -166,6 +168,13 @@ async def assemble(
     elsewhere = {place.host for place in Membership(db).members()}
     now = datetime.fromtimestamp(int(clock.seconds()), UTC)
     if kept:
+        ids.go_on(db.generation)
+        _move(db, site, elsewhere)
+    elif config.dump is not None:
+        try:
+            dumped.load(db, config.dump)
+        except DumpError as problem:
+            raise ConfigError(f"dump: {config.dump}: {problem}") from problem
         ids.go_on(db.generation)
         _move(db, site, elsewhere)
     else:

@@ -6,44 +6,38 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import attrs
 from cryptography.hazmat.primitives import hashes
 from twisted.internet import defer
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from xapid import logs, sd_notify
+from xapid.actions import actions
 from xapid.agent.plugins.folders import extension_folders
 from xapid.agent.plugins.host_plugins import HostPlugins, trusted
 from xapid.agent.plugins.programs import Door
 from xapid.agent.power.modes import PowerOn
 from xapid.assembly import Pool, assemble
 from xapid.auth.passwords import HashingThreads
-from xapid.cli.catalogue import commands
-from xapid.cli.serving import CommandLines
 from xapid.config import Config, ConfigError
 from xapid.database import Row
-from xapid.database.journal import JournalError, SQLiteJournal
+from xapid.database.journal import CopiedJournal, Journal, JournalError, SQLiteJournal
 from xapid.datamodel.errors import XenAPIError
 from xapid.dispatch.http_credentials import HttpAuthenticator
-from xapid.http.blob_actions import BlobActions
 from xapid.http.blobs import BlobStore, DirectoryBlobStore
 from xapid.http.certificate import Certificate
-from xapid.http.console_actions import ConsoleActions
 from xapid.http.exchange import Serve
 from xapid.http.files import WebRoot
 from xapid.http.gate import Gate
 from xapid.http.measures import Measures
 from xapid.http.own_view import OwnView
-from xapid.http.rrd_actions import RrdActions
 from xapid.http.server import HttpServer, Limits
 from xapid.http.tls import PinnedClient, TlsPolicy
-from xapid.http.vdi_actions import VdiActions
-from xapid.http.vm_actions import VmActions
-from xapid.http.work import Works
 from xapid.ids import Ids
 from xapid.inventory.build import HostCertificate
 from xapid.listening import Sockets, adopt, allow_many_connections, bind
@@ -62,17 +56,21 @@ class Daemon:
     pool: Pool
     tls: TlsPolicy
 
-    def __init__(self, config: Config, reactor: Any) -> None:
-        self.config = config
+    def __init__(self, config: Config, reactor: Any, former: Daemon | None = None) -> None:
+        """``former`` is a daemon of the same process that was stopped: this one goes on where it was, with what it kept."""
+        self.config: Config = config if former is None else attrs.evolve(former.config, port=former.port)
+        self.restart: Callable[[], None] = lambda: None
+        """Called when the daemon is to be stopped and another to follow it."""
+        self._former = former
         self.status = 0
         self._is_up = False
         self._reactor = reactor
-        self._sockets = Sockets(config)
+        self._sockets = Sockets(self.config)
         self._ports: list[IListeningPort] = []
         self._servers: list[HttpServer] = []
         self._threads = HashingThreads(reactor)
         self._certificate: Certificate | None = None
-        directory = config.state_directory
+        directory = self.config.state_directory
         self._state = None if directory is None else StateDirectory(directory)
 
     # As the site of the pool --------------------------------------------------------------------------------------------
@@ -111,7 +109,12 @@ class Daemon:
     async def start(self) -> None:
         """Load or make the pool, and listen. Raises ConfigError, JournalError."""
         config, state = self.config, self._state
-        journal = None if state is None else SQLiteJournal(state.database, self._reactor, self._journal_failed)
+        journal: Journal | None = None
+        if state is not None:
+            journal = SQLiteJournal(state.database, self._reactor, self._journal_failed)
+        elif self._former is not None:
+            journal = CopiedJournal(self._former.pool.db, lasting=True)
+        self._former = None
         blobs = BlobStore() if state is None else DirectoryBlobStore(state.path / "blobs")
         self.pool = await assemble(
             config,
@@ -127,6 +130,7 @@ class Daemon:
         federation = self.pool.services.pool
         self.tls = TlsPolicy(self._certificate, federation.membership.is_pinned)
         services = self.pool.services
+        services.restart = lambda seconds: self._reactor.callLater(seconds, self.restart)
         services.door = self._door
         extensions = extension_folders(config.extensions)
         services.is_extension = lambda name: trusted(extensions, name) is not None
@@ -176,8 +180,8 @@ class Daemon:
             host.ref,
             authenticator,
             clock=self._reactor,
-            actions=self._actions(authenticator),
-            https_only=lambda: bool(db.get("host", server.host).https_only),
+            actions=actions(self.pool, authenticator, self._reactor, lambda: self.port, self._root(authenticator)),
+            https_only=lambda: (row := db.table("host").find(server.host)) is not None and bool(row.https_only),
             https_port=self.port,
             agents=self.pool.services.pool.accept,
             limits=Limits(body_size=self.config.max_body),
@@ -196,27 +200,10 @@ class Daemon:
     def _own_host(self) -> str:
         return str(self.pool.hosts()[0].uuid)
 
-    def _actions(self, authenticator: HttpAuthenticator) -> dict[str, Serve]:
-        blobs = BlobActions(self.pool.db, self.pool.services.blobs, authenticator, self._reactor)
-        works = Works(self.pool.db, self.pool.services, self.pool.dispatcher, lambda: self.port)
-        statistics = RrdActions(self.pool.db, self.pool.services, self._reactor)
-        consoles = ConsoleActions(self.pool.db, self.pool.services)
-        own_view = OwnView(
-            self._measures,
-            self._problem,
-            self._reactor,
-            gate=Gate(authenticator),
-            otherwise=WebRoot(self.config.web_root).serve,
-        )
-        return {
-            "get_root": own_view.serve,
-            "post_cli": CommandLines(self.pool.dispatcher, commands(), self._reactor).serve,
-            **blobs.actions,
-            **VmActions(works).actions,
-            **VdiActions(works).actions,
-            **statistics.actions,
-            **consoles.actions,
-        }
+    def _root(self, authenticator: HttpAuthenticator) -> Serve:
+        files = WebRoot(self.config.web_root).serve
+        gate = Gate(authenticator)
+        return OwnView(self._measures, self._problem, self._reactor, gate=gate, otherwise=files).serve
 
     @property
     def _measures(self) -> Measures:
@@ -301,26 +288,59 @@ def run(config: Config) -> int:
 
     logs.begin(config.log_level, form=config.log_format)
     allow_many_connections()
-    daemon = Daemon(config, reactor)
-    problems: list[BaseException] = []
+    return Process(config, reactor).run()
 
-    async def begin() -> None:
+
+class Process:
+    """Runs a daemon, and another one after it when the first wants to start again."""
+
+    def __init__(self, config: Config, reactor: Any) -> None:
+        self._reactor = reactor
+        self._daemon = Daemon(config, reactor)
+        self._daemon.restart = self._restart
+        self._problem: BaseException | None = None
+        self._restarting: defer.Deferred[None] | None = None
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT; returns the exit status. Raises ConfigError."""
+        self._reactor.addSystemEventTrigger("before", "shutdown", lambda: defer.ensureDeferred(self._end()))
+        self._reactor.callWhenRunning(lambda: defer.ensureDeferred(self._begin()))
+        self._reactor.run()
+        if isinstance(self._problem, JournalError):
+            raise ConfigError(str(self._problem)) from self._problem
+        if self._problem is not None:
+            raise self._problem
+        return self._daemon.status
+
+    async def _begin(self) -> None:
         try:
-            await daemon.start()
-            daemon.announce()
+            await self._daemon.start()
+            self._daemon.announce()
         except BaseException as problem:
-            problems.append(problem)
-            reactor.stop()
+            self._problem = problem
+            self._reactor.stop()
 
-    def end() -> defer.Deferred[None]:
+    def _restart(self) -> None:
+        if self._restarting is None and self._reactor.running:
+            log.info("starting again with what is in the database")
+            self._restarting = defer.ensureDeferred(self._start_again())
+
+    async def _start_again(self) -> None:
+        try:
+            await self._daemon.stop()
+            gc.unfreeze()
+            self._daemon = Daemon(self._daemon.config, self._reactor, self._daemon)
+            self._daemon.restart = self._restart
+            await self._daemon.start()
+        except BaseException as problem:
+            log.failure("the daemon could not start again")
+            self._problem = problem
+            self._reactor.stop()
+        finally:
+            self._restarting = None
+
+    async def _end(self) -> None:
         sd_notify.stopping()
-        return defer.ensureDeferred(daemon.stop())
-
-    reactor.addSystemEventTrigger("before", "shutdown", end)
-    reactor.callWhenRunning(lambda: defer.ensureDeferred(begin()))
-    reactor.run()
-    for problem in problems:
-        if isinstance(problem, JournalError):
-            raise ConfigError(str(problem)) from problem
-        raise problem
-    return daemon.status
+        if self._restarting is not None:
+            await self._restarting
+        await self._daemon.stop()

@@ -35,6 +35,7 @@ class Role:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._pools = db.table("pool")
+        self._hosts = db.table("host")
         self.emergency: XenAPIError | None = None
         """What answers all calls but a few, while the daemon cannot do its work."""
         self.leader: str | None = None
@@ -65,5 +66,5 @@ class Role:
             raise XenAPIError("HOST_IS_SLAVE", self.coordinator_address)
 
     def is_member(self, host: str) -> bool:
-        """Whether the host whose address was called is a member."""
-        return self.leader is not None or (host != "" and host != self.coordinator)
+        """Whether the host whose address was called is a member. One that is not on record is none."""
+        return self.leader is not None or (host != self.coordinator and host in self._hosts)

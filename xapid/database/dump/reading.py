@@ -87,9 +87,9 @@ class Reader:
 
     def __init__(self, api: Catalogue) -> None:
         self._target = _Target(api)
-        # Entities are never declared by real dumps, and could grow without limit.
         target: Any = self._target
-        self._parser = etree.XMLParser(target=target, resolve_entities=False, no_network=True, huge_tree=False)
+        entities: Any = "internal"  # what XML itself has, such as &amp;; documents that declare more are refused
+        self._parser = etree.XMLParser(target=target, resolve_entities=entities, no_network=True, huge_tree=False)
 
     def feed(self, data: bytes) -> None:
         """Read some more."""

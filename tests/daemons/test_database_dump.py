@@ -1,0 +1,142 @@
+"""Dumps of the database over HTTP: out of one pool, into another, and as the beginning of a new one."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import time
+from urllib.parse import urlencode
+
+import pytest
+
+from xapid.testing.processes import unverified
+
+
+def request(daemon, method, path, body=None, **query):
+    connection = http.client.HTTPSConnection(daemon.address, daemon.port, timeout=60, context=unverified())
+    try:
+        connection.request(method, f"{path}?{urlencode(query)}", body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def dump_of(daemon, session):
+    status, data = request(daemon, "GET", "/pool/xmldbdump", session_id=session._session)
+    assert status == 200
+    return data
+
+
+def restore(daemon, session, data, **query):
+    """The task of a restore, when it has ended."""
+    api = session.xenapi
+    task = api.task.create("restore", "")
+    status, _ = request(daemon, "PUT", "/pool/xmldbdump", data, session_id=session._session, task_id=task, **query)
+    deadline = time.monotonic() + 30
+    while (record := api.task.get_record(task))["status"] == "pending" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return status, record
+
+
+CHANGING = {
+    "allowed_operations",
+    "current_operations",
+    "address",
+    "location",
+    "other_config",
+    "last_updated",
+    "live",
+    "updated",
+}
+
+
+def records(api, *classes):
+    return {
+        cls: {
+            ref: {name: value for name, value in record.items() if name not in CHANGING}
+            for ref, record in getattr(api, cls).get_all_records().items()
+        }
+        for cls in classes
+    }
+
+
+CLASSES = ("VM", "VDI", "SR", "network", "host", "PIF", "pool", "PBD", "VBD", "VIF")
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_dump_restored_into_a_fresh_pool_gives_the_same_objects(xapid_daemon, xapid_daemons, tmp_path, keeps):
+    one = xapid_daemon.session()
+    template = one.xenapi.VM.get_by_name_label("Other install media")[0]
+    vm = one.xenapi.VM.clone(template, "new")
+    one.xenapi.VM.provision(vm)
+    one.xenapi.VM.start(vm, False, False)
+    one.xenapi.VM.set_name_label(vm, "it's  a <VM>")
+    one.xenapi.network.create({"name_label": "made here", "name_description": "", "other_config": {"a b": "'c\\d'"}})
+    data = dump_of(xapid_daemon, one)
+    flags = ("--state", str(tmp_path / "state")) if keeps else ()
+    other = xapid_daemons.start("--preset", "standalone", *flags)
+    two = other.session()
+    before = records(two.xenapi, *CLASSES)
+    status, record = restore(other, two, data, dry_run="true")
+    assert (status, record["status"]) == (200, "success")
+    assert records(two.xenapi, *CLASSES) == before
+    status, record = restore(other, two, data)
+    assert (status, record["status"]) == (200, "success")
+    wait_for_restart(two)
+    again = other.session()
+    assert records(again.xenapi, *CLASSES) == records(one.xenapi, *CLASSES)
+    again.xenapi.VM.hard_shutdown(vm)
+    again.xenapi.VM.start(vm, False, False)
+    (master,) = (pool["master"] for pool in again.xenapi.pool.get_all_records().values())
+    member = next(host for ref, host in again.xenapi.host.get_all_records().items() if ref != master)
+    assert other.address.rpartition(".")[0] == member["address"].rpartition(".")[0]
+    if keeps:
+        other.stop()
+        third = xapid_daemons.start("--preset", "standalone", *flags, password=None)
+        assert third.ready["state"] == str(tmp_path / "state")
+
+
+def wait_for_restart(session):
+    """Until the server does not know the session any more, and the client library has logged in anew."""
+    former, deadline = session._session, time.monotonic() + 30
+    while session._session == former:
+        assert time.monotonic() < deadline, "the server did not start again"
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            session.xenapi.pool.get_all()
+        time.sleep(0.05)
+
+
+def test_a_new_pool_begins_with_a_dump(xapid_daemon, xapid_daemons, tmp_path):
+    one = xapid_daemon.session()
+    (tmp_path / "dump.xml").write_bytes(dump_of(xapid_daemon, one))
+    other = xapid_daemons.start("--dump", str(tmp_path / "dump.xml"))
+    assert records(other.session().xenapi, *CLASSES) == records(one.xenapi, *CLASSES)
+
+
+def test_what_cannot_be_restored_changes_nothing(xapid_daemon):
+    session = xapid_daemon.session()
+    api = session.xenapi
+    before = records(api, *CLASSES)
+    good = dump_of(xapid_daemon, session)
+    for data, error in (
+        (b"rubbish", "COULD_NOT_IMPORT_DATABASE"),
+        (good[:-100], "COULD_NOT_IMPORT_DATABASE"),
+        (good.replace(b'value="909"', b'value="100000"'), "RESTORE_INCOMPATIBLE_VERSION"),
+        (good.replace(b"master=", b"_master="), "COULD_NOT_IMPORT_DATABASE"),
+    ):
+        status, record = restore(xapid_daemon, session, data)
+        assert (status, record["status"], record["error_info"][0]) == (200, "failure", error)
+    assert records(api, *CLASSES) == before
+    assert api.pool.get_all()
+
+
+def test_a_dump_is_for_administrators_and_says_its_length(xapid_daemon):
+    assert request(xapid_daemon, "GET", "/pool/xmldbdump")[0] == 401
+    assert request(xapid_daemon, "PUT", "/pool/xmldbdump", b"x")[0] == 401
+    session = xapid_daemon.session()
+    connection = http.client.HTTPSConnection(xapid_daemon.address, xapid_daemon.port, timeout=60, context=unverified())
+    connection.putrequest("PUT", f"/pool/xmldbdump?session_id={session._session}")
+    connection.endheaders()
+    assert connection.getresponse().status == 400
+    connection.close()

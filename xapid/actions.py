@@ -1,0 +1,38 @@
+"""What serves the HTTP actions of a host, put together from the modules of :mod:`xapid.http`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+
+from xapid.assembly import Pool
+from xapid.cli.catalogue import commands
+from xapid.cli.serving import CommandLines
+from xapid.dispatch.http_credentials import HttpAuthenticator
+from xapid.http.blob_actions import BlobActions
+from xapid.http.console_actions import ConsoleActions
+from xapid.http.database_actions import DatabaseActions
+from xapid.http.exchange import Serve
+from xapid.http.rrd_actions import RrdActions
+from xapid.http.vdi_actions import VdiActions
+from xapid.http.vm_actions import VmActions
+from xapid.http.work import Works
+
+
+def actions(
+    pool: Pool, authenticator: HttpAuthenticator, clock: IReactorTime, port: Callable[[], int], root: Serve
+) -> dict[str, Serve]:
+    """A function for the name of each action that is served. ``port`` is where every host answers, ``root`` serves files."""
+    db, services, dispatcher = pool.db, pool.services, pool.dispatcher
+    works = Works(db, services, dispatcher, port)
+    return {
+        "get_root": root,
+        "post_cli": CommandLines(dispatcher, commands(), clock).serve,
+        **BlobActions(db, services.blobs, authenticator, clock).actions,
+        **VmActions(works).actions,
+        **VdiActions(works).actions,
+        **RrdActions(db, services, clock).actions,
+        **ConsoleActions(db, services).actions,
+        **DatabaseActions(works).actions,
+    }
