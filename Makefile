@@ -1,5 +1,6 @@
 # make run     start a daemon with a simulated pool on https://127.0.0.1:8443
 # make test    run the tests, lane by lane
+# make web     build the web console from web/ into xapid/http/web (needs Node and npm; the result is in git)
 # Needs nothing but Python 3.11 or later; everything is installed into $(VENV).
 
 VENV ?= .venv
@@ -8,13 +9,13 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 
 BIN := $(VENV)/bin
 # More options: make run ARGS="--hosts 16 --vms-per-host 50", make test LANES=unit ARGS="-k session".
 ARGS ?=
-LANES ?= unit daemons clients security
+LANES ?= unit daemons clients browser security
 # make test XAPID_NO_FAST_PATH=1 runs them with every call taking the long way.
 # Fuzz targets, and how long each runs: make fuzz SECONDS=3600 TARGETS=whole_path.
 TARGETS ?= whole_path http_parser fast_and_plain
 SECONDS ?= 60
 
-.PHONY: run test lint format types bench fuzz coverage certs docs clean
+.PHONY: run test lint format types web bench fuzz coverage certs docs clean
 
 run: $(VENV)/.installed
 	$(BIN)/xapid serve --state state $(ARGS)
@@ -35,6 +36,14 @@ format: $(VENV)/.installed-dev
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
+web: $(VENV)/.installed web/node_modules/.package-lock.json
+	$(BIN)/python web/records.py >web/src/records.ts
+	cd web && npm run --silent check && npm run --silent build
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python tests/bench $(ARGS)
 
@@ -52,7 +61,7 @@ docs: coverage
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
-	rm -rf tests/clients/node_modules
+	rm -rf tests/clients/node_modules web/node_modules web/src/records.ts
 	find xapid plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:

@@ -13,7 +13,14 @@ from xapid.operations import allowed
 from xapid.testing.logged import LoggedFailures
 
 _HERE = Path(__file__).parent
-_FOLDERS = {"clients": "client", "security": "security", "fuzz": "security", "packaging": "daemon", "bench": "bench"}
+_FOLDERS = {
+    "clients": "client",
+    "web": "browser",
+    "security": "security",
+    "fuzz": "security",
+    "packaging": "daemon",
+    "bench": "bench",
+}
 """Folder → the marker of every test in it."""
 _PROCESSES = {"xapid_daemon", "xapid_daemons", "xapid_pool"}
 """Fixtures that start processes."""

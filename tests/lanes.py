@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 LANES = {
-    "unit": ("not daemon and not client and not security and not bench", "auto"),
-    "daemons": ("daemon and not client and not security and not bench", "auto"),
+    "unit": ("not daemon and not client and not browser and not security and not bench", "auto"),
+    "daemons": ("daemon and not client and not browser and not security and not bench", "auto"),
     "clients": ("client and not bench", "auto"),
+    "browser": ("browser and not bench", "2"),
     "security": ("security and not client and not bench", "auto"),
 }
 """Lane → the tests in it, and how many processes share them."""

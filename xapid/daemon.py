@@ -35,13 +35,16 @@ from xapid.http.exchange import Serve
 from xapid.http.files import WebRoot
 from xapid.http.gate import Gate
 from xapid.http.measures import Measures
+from xapid.http.on_behalf import OnBehalf
 from xapid.http.own_view import OwnView
 from xapid.http.server import HttpServer, Limits
-from xapid.http.tls import PinnedClient, TlsPolicy
+from xapid.http.tls import HTTP_PROTOCOL, PinnedClient, TlsPolicy
+from xapid.http.web_console import WebConsole
 from xapid.ids import Ids
 from xapid.inventory.build import HostCertificate
 from xapid.listening import Sockets, adopt, allow_many_connections, bind
 from xapid.operations.measuring import Measuring
+from xapid.pool.neighbours import Neighbours
 from xapid.state import StateDirectory, certificate
 
 log = Logger()
@@ -180,7 +183,9 @@ class Daemon:
             host.ref,
             authenticator,
             clock=self._reactor,
-            actions=actions(self.pool, authenticator, self._reactor, lambda: self.port, self._root(authenticator)),
+            actions=OnBehalf(db, self._neighbours()).wrap(
+                actions(self.pool, authenticator, self._reactor, lambda: self.port, self._root(authenticator))
+            ),
             https_only=lambda: (row := db.table("host").find(server.host)) is not None and bool(row.https_only),
             https_port=self.port,
             agents=self.pool.services.pool.accept,
@@ -200,8 +205,13 @@ class Daemon:
     def _own_host(self) -> str:
         return str(self.pool.hosts()[0].uuid)
 
+    def _neighbours(self) -> Neighbours:
+        own, members = self._certificate, self.pool.services.pool.membership
+        assert own is not None
+        return Neighbours(self._reactor, members, lambda known: PinnedClient(own, known, HTTP_PROTOCOL))
+
     def _root(self, authenticator: HttpAuthenticator) -> Serve:
-        files = WebRoot(self.config.web_root).serve
+        files = WebConsole().serve if self.config.web_root is None else WebRoot(self.config.web_root).serve
         gate = Gate(authenticator)
         return OwnView(self._measures, self._problem, self._reactor, gate=gate, otherwise=files).serve
 

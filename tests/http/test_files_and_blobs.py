@@ -32,14 +32,6 @@ def get(site: Site, path: str, more: str = "") -> Answered:
     return site.client().ask(f"GET {path} HTTP/1.1\r\n{more}\r\n")
 
 
-def test_without_a_directory_there_is_one_page(site: Site) -> None:
-    site.serve(actions={"get_root": WebRoot().serve})
-    assert b"xapid" in get(site, "/").body
-    assert get(site, "/jsonrpc").status == 404
-    missing = get(site, "/nothing/here")
-    assert (missing.status, missing.headers["content-type"]) == (404, "text/html")
-
-
 @pytest.fixture
 def web(site: Site, tmp_path: Path) -> Site:
     root = tmp_path / "web"

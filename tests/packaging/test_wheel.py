@@ -41,6 +41,8 @@ def test_it_holds_the_package_the_plugins_and_the_license_and_nothing_else(wheel
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"xapid", "xapid_plugins"}
     assert "xapid/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    console = {f"xapid/http/web/{path.name}" for path in (ROOT / "xapid" / "http" / "web").iterdir()}
+    assert {"xapid/http/web/index.html", "xapid/http/web/NOTICES.txt"} <= console <= set(names)
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "xapid").rglob("*.py")}
     assert sources <= set(names)
     shipped = {path.name for path in (ROOT / "plugins").iterdir() if path.is_file()}
@@ -51,7 +53,7 @@ def test_it_holds_the_package_the_plugins_and_the_license_and_nothing_else(wheel
 def test_its_metadata_comes_from_setup_cfg(wheel):
     archive = zipfile.ZipFile(wheel)
     (metadata,) = (archive.read(name).decode() for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-    assert "License-Expression: Apache-2.0" in metadata
+    assert "License-Expression: Apache-2.0 AND MIT AND MPL-2.0" in metadata
     assert "Requires-Python: >=3.11" in metadata
     for extra in ("metrics", "xva", "ldap", "tracing", "ipmi", "test", "dev"):
         assert f"Provides-Extra: {extra}" in metadata

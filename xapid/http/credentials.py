@@ -2,6 +2,7 @@
 
 In order: the Unix socket (root), a session reference, the pool secret, a name and password, a client certificate. Cookies
 count before the query. Requests without any, or with wrong ones, are answered 401; those of a user who lacks the role 403.
+What a browser adds by itself does not count in requests that pages of other sites make (:mod:`xapid.http.other_sites`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import attrs
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.http_actions import HttpAction
 from xapid.http.head import Head
+from xapid.http.other_sites import is_from_elsewhere
 from xapid.wire.call import Origin
 
 
@@ -39,14 +41,16 @@ def credentials(head: Head, origin: Origin) -> Credentials:
     """The credentials in a request. :class:`UnknownScheme` if it offers only some that nobody knows."""
     if origin.is_unix:
         return Credentials(is_unix=True)
-    session = head.argument("session_id")
+    elsewhere = is_from_elsewhere(head.headers)
+    said = head.query.get if elsewhere else head.argument
+    session = said("session_id")
     if session is not None:
         return Credentials(session=session)
-    secret = head.argument("pool_secret")
+    secret = said("pool_secret")
     if secret is not None:
         return Credentials(pool_secret=secret)
     authorization = head.headers.get("authorization")
-    if authorization is None:
+    if authorization is None or elsewhere:
         return Credentials()
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() != "basic":

@@ -1,7 +1,8 @@
-"""``GET /`` and every GET that nothing else answers: the files of a web interface, from a directory, or a page of ours.
+"""``GET /`` and every GET that nothing else answers: the files of a web interface that somebody has put into a directory.
 
 Only files below the directory are served, whatever a path or a symbolic link says; a directory stands for its
-``index.html``; what is not there is a 404 page. Without a directory there is one page, which says what this server is.
+``index.html``; what is not there is a 404 page. Without a directory there is our own console
+(:mod:`xapid.http.web_console`).
 """
 
 from __future__ import annotations
@@ -16,30 +17,17 @@ from xapid.http import pages
 from xapid.http.exchange import Exchange
 
 _CHUNK: Final = 256 * 1024
-_INDEX: Final = (
-    b'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>xapid</title></head><body><h1>xapid</h1>'
-    b"<p>This is a XenAPI server. Calls go to <code>POST /</code> as XML-RPC or to <code>POST /jsonrpc</code> as JSON-RPC; "
-    b"log in with <code>session.login_with_password</code>.</p></body></html>"
-)
 
 
 class WebRoot:
-    """Serves the files below ``directory``, or the built-in page."""
+    """Serves the files below ``directory``."""
 
-    def __init__(self, directory: Path | None = None) -> None:
-        self._directory = None if directory is None else directory.resolve()
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory.resolve()
 
     async def serve(self, exchange: Exchange) -> None:
         """Serves ``GET`` of any path."""
-        path = exchange.head.path
-        if self._directory is None:
-            if path in ("/", "/index.html"):
-                _answer(exchange, "text/html", len(_INDEX))
-                exchange.write(_INDEX)
-            else:
-                exchange.refuse(404)
-            return
-        file = self._open(self._directory, path)
+        file = self._open(self._directory, exchange.head.path)
         if file is None:
             exchange.refuse(404)
             return

@@ -15,6 +15,7 @@ _REASONS: Final = {
     200: ("OK", "OK"),
     301: ("Moved Permanently", "moved permanently"),
     302: ("Found", "found"),
+    304: ("Not Modified", "not modified"),
     400: ("Bad Request", "bad request"),
     401: ("Unauthorised", "unauthorised"),
     403: ("Forbidden", "forbidden"),

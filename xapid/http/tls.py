@@ -112,15 +112,16 @@ def _context(certificate: Certificate) -> SSL.Context:
 class PinnedClient:
     """The side of a host that calls another of its pool.
 
-    It presents ``own``, and takes no other certificate than the one that ``is_pinned`` knows by its SHA-256.
+    It presents ``own``, and takes no other certificate than the one that ``is_pinned`` knows by its SHA-256. What it speaks
+    is the protocol of agents, or ``protocol``.
     """
 
-    def __init__(self, own: Certificate, is_pinned: Callable[[str], bool]) -> None:
+    def __init__(self, own: Certificate, is_pinned: Callable[[str], bool], protocol: bytes = AGENT_PROTOCOL) -> None:
         self._is_pinned = is_pinned
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
         context.set_max_proto_version(SSL.TLS1_2_VERSION)
-        context.set_alpn_protos([AGENT_PROTOCOL])
+        context.set_alpn_protos([protocol])
         context.use_privatekey(own.key)
         context.use_certificate(own.leaf)
         context.set_verify(SSL.VERIFY_PEER, self._verify)

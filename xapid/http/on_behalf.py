@@ -1,0 +1,153 @@
+"""``on_host=UUID`` in the query: a host answers for another one of its pool, in place of sending the client there.
+
+Consoles and statistics are served where their VM runs, and each host presents a certificate of its own. A page in a browser
+would have to reach every host, and its user to trust every certificate. With ``on_host`` the coordinator, which knows who
+runs where, is the only one to be reached. What its own process simulates it serves itself; a request to a host of another
+daemon goes there as it came, without ``on_host``, and then bytes are passed on both ways. Whoever asks has been admitted
+here, and is looked at again there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol, cast
+from urllib.parse import parse_qsl, urlencode
+
+import attrs
+from twisted.internet.error import ConnectError
+from twisted.internet.interfaces import IPushProducer, IStreamClientEndpoint
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from xapid.database import Database
+from xapid.http.exchange import Exchange, Serve
+
+ARGUMENT: Final = "on_host"
+SERVED: Final = ("connect_console_ws", "get_vncsnapshot", "rrd_updates", "host_rrd", "vm_rrd", "sr_rrd")
+"""The actions that know it. Each is a GET without a body."""
+_PASSED_ON: Final = (
+    "accept", "authorization", "connection", "cookie", "origin", "sec-fetch-site", "sec-websocket-key",
+    "sec-websocket-protocol", "sec-websocket-version", "upgrade",
+)  # fmt: skip
+
+
+class Neighbours(Protocol):
+    """The hosts of the pool that other daemons run."""
+
+    def endpoint(self, host: str) -> IStreamClientEndpoint | None:
+        """Where the host with this uuid speaks HTTP, over TLS and with the certificate that it is known by. None: here."""
+
+
+@attrs.frozen(eq=False)
+class OnBehalf:
+    """Makes actions answer for other hosts."""
+
+    _database: Database
+    _neighbours: Neighbours
+
+    def wrap(self, actions: Mapping[str, Serve]) -> dict[str, Serve]:
+        """The same actions, of which those that can know ``on_host``."""
+        return {name: self._knowing(serve) if name in SERVED else serve for name, serve in actions.items()}
+
+    def _knowing(self, serve: Serve) -> Serve:
+        async def serve_here_or_there(exchange: Exchange) -> None:
+            uuid = exchange.head.query.get(ARGUMENT)
+            host = None if uuid is None else self._database.table("host").find_uuid(uuid)
+            if uuid is None:
+                await serve(exchange)
+            elif host is None:
+                exchange.refuse(404, "there is no such host")
+            else:
+                endpoint = self._neighbours.endpoint(uuid)
+                if endpoint is None:
+                    exchange.origin = attrs.evolve(exchange.origin, host=host.ref)
+                    await serve(exchange)
+                else:
+                    await _pass_on(exchange, endpoint)
+
+        return serve_here_or_there
+
+
+async def _pass_on(exchange: Exchange, endpoint: IStreamClientEndpoint) -> None:
+    try:
+        far = cast(_End, await endpoint.connect(Factory.forProtocol(_End)))
+    except (ConnectError, OSError):
+        exchange.refuse(503, "the host does not answer")
+        return
+    near = _End()
+    near.other, far.other = far, near
+    exchange.started = True
+    exchange.take_over(near)
+    far.write(_head(exchange))
+
+
+def _head(exchange: Exchange) -> bytes:
+    """The request as the other host gets it. The connection ends with its answer, unless it becomes a WebSocket."""
+    path, _, query = exchange.head.target.partition("?")
+    rest = urlencode([pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != ARGUMENT])
+    headers = {name: value for name, value in exchange.head.headers.items() if name in _PASSED_ON}
+    if "upgrade" not in headers:
+        headers["connection"] = "close"
+    host = exchange.head.headers.get("host", "")
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {"host": host, **headers}.items())
+    return f"GET {path}?{rest} HTTP/1.1\r\n{lines}\r\n".encode()
+
+
+@implementer(IPushProducer)
+class _End(TwistedProtocol):
+    """One of two connections: what comes in here goes out there, as fast as it is taken."""
+
+    _wire: Any = None
+
+    def __init__(self) -> None:
+        self.other: _End | None = None
+        self._lost = False
+
+    def connectionMade(self) -> None:
+        self._wire = self.transport
+        if self.other is None:  # the far end, which is made before it has an other one
+            self._wire.registerProducer(self, True)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.other is not None:
+            self.other.write(data)
+
+    def write(self, data: bytes) -> None:
+        """Send to who is at this end."""
+        if self._wire is not None and not self._lost:
+            self._wire.write(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
+        other, self.other = self.other, None
+        if other is not None:
+            other.hang_up()
+
+    def hang_up(self) -> None:
+        """Send what is left, and close."""
+        if self._wire is not None and not self._lost:
+            self._wire.unregisterProducer()  # a transport waits for its producer before it closes
+            self._wire.loseConnection()
+
+    def flow(self, on: bool) -> None:
+        """Whether to read from who is at this end."""
+        if self._wire is not None and not self._lost:
+            if on:
+                self._wire.resumeProducing()
+            else:
+                self._wire.pauseProducing()
+
+    def pauseProducing(self) -> None:
+        """Whoever is at this end has enough to read: the other one is not read from."""
+        if self.other is not None:
+            self.other.flow(False)
+
+    def resumeProducing(self) -> None:
+        """Whoever is at this end has read it."""
+        if self.other is not None:
+            self.other.flow(True)
+
+    def stopProducing(self) -> None:
+        """``connectionLost`` follows."""

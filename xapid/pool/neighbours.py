@@ -1,0 +1,32 @@
+"""Where the hosts of the pool that other daemons run speak HTTP, for requests that are passed on to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
+
+from xapid.pool.dialling import CONNECT_TIMEOUT
+from xapid.pool.membership import Membership
+
+
+@attrs.frozen(eq=False)
+class Neighbours:
+    """See :class:`xapid.http.on_behalf.Neighbours`. ``tls`` makes the client side for hosts with certain fingerprints."""
+
+    _reactor: Any
+    _membership: Membership
+    _tls: Callable[[Callable[[str], bool]], IOpenSSLClientConnectionCreator]
+
+    def endpoint(self, host: str) -> IStreamClientEndpoint | None:
+        """The endpoint of the host with this uuid; None if this daemon runs it, or does not know where it is."""
+        place = next((place for place in self._membership.members() if place.host == host), None)
+        if place is None:
+            return None
+        tls = self._tls(lambda fingerprint: self._membership.host_of(fingerprint) == host)
+        tcp = HostnameEndpoint(self._reactor, place.address, place.port, timeout=CONNECT_TIMEOUT)
+        endpoint: IStreamClientEndpoint = wrapClientTLS(tls, tcp)
+        return endpoint
