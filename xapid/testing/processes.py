@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -44,6 +44,9 @@ class Daemon:
     ``environ`` is added to the environment, from which settings of xapid were taken out; ``directory`` is where it runs.
     """
 
+    program: Sequence[str] = ("-m", "xapid", "serve")
+    """What Python runs, before the flags."""
+
     def __init__(
         self,
         *flags: str,
@@ -58,7 +61,7 @@ class Daemon:
         if password is not None:
             clean[f"{PREFIX}ROOT_PASSWORD"] = password
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "xapid", "serve", "--ready-json", *flags],
+            [sys.executable, *self.program, "--ready-json", *flags],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._log,
