@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("daemon")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tool(request: pytest.FixtureRequest):
     """Finds a program by name: the test is skipped where it is missing, or fails under ``--no-skips``."""
 
