@@ -169,6 +169,7 @@ async def assemble(
     now = datetime.fromtimestamp(int(clock.seconds()), UTC)
     if kept:
         ids.go_on(db.generation)
+        db.begin_life()
         _move(db, site, elsewhere)
     elif config.dump is not None:
         try:

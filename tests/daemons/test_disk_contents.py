@@ -197,6 +197,24 @@ def test_a_new_disk_whose_upload_breaks_off_is_gone(daemon: Daemon, api: Any) ->
     assert (set(api.SR.get_VDIs(sr)), api.SR.get_physical_utilisation(sr)) == (disks, used)
 
 
+@pytest.mark.parametrize("target_is", ["vdi", "chunked", "vhd"])
+def test_an_upload_without_a_length_whose_connection_breaks_is_none(daemon: Daemon, api: Any, target_is: str) -> None:
+    """A client that dies resets its connection; one that is done closes it."""
+    disk, task = make(api), api.task.create("import", "")
+    put(daemon, api, b"before" * 1000, vdi=disk)
+    more = {"vdi": {}, "chunked": {"chunked": "true"}, "vhd": {"format": "vhd"}}[target_is]
+    body = CONTENTS if target_is == "vdi" else struct.pack("<QI", 0, 4 * MIB) + CONTENTS[:MIB]
+    plain = socket.create_connection((daemon.address, daemon.port), LIMIT)
+    with unverified().wrap_socket(plain) as link:
+        link.sendall(f"PUT {target(api, 'import_raw_vdi', task, vdi=disk, **more)} HTTP/1.0\r\n\r\n".encode())
+        assert b" 200 OK\r\n" in link.recv(65536)
+        link.sendall(body)
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    record = ended(api, task)
+    assert (record["status"], record["error_info"][0]) == ("failure", "VDI_IO_ERROR")
+    assert get(daemon, api, disk).rstrip(b"\0") == b"before" * 1000
+
+
 def test_an_upload_of_nothing_does_nothing(daemon: Daemon, api: Any) -> None:
     sr = api.pool.get_default_SR(api.pool.get_all()[0])
     disks, tasks = api.SR.get_VDIs(sr), api.task.get_all()

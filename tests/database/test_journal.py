@@ -15,6 +15,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from xapid.database import Database
+from xapid.database.event_log import EventLog, Subscription, Token
 from xapid.database.journal import JournalError, SQLiteJournal, layout
 from xapid.database.journal.layout import Entry
 from xapid.database.journal.notation import reader, written
@@ -69,6 +70,38 @@ async def test_what_was_acknowledged_is_there_after_a_new_start(path: Path) -> N
     assert (len(again.table("task")), again.table("VM").find(gone)) == (0, None)
     assert (again.meta["secret"], again.generation) == ("s", db.generation)
     await again.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_token_from_before_a_restart_shows_all_that_changed_since_or_may_have(path: Path) -> None:
+    """However often there was a restart, and however many changes were made that are not kept."""
+    db = opened(path)
+    with db.transaction() as tx:
+        vm, secret, console = tx.create("VM"), tx.create("secret"), tx.create("console")
+    for _ in range(3):
+        for number in range(50):
+            with db.transaction() as tx:
+                tx.update(vm, current_operations=frozenmap({f"OpaqueRef:{number}": "start"}))
+        wanted = Subscription.parse(["vm", "console"])
+        events, token = EventLog(db).since(wanted, Token())
+        assert [event.ref for event in events] == [vm, console] or [event.ref for event in events] == [console, vm]
+        await db.close()
+        db = opened(path)
+        db.load()
+        db.begin_life()
+        db.ids.go_on(db.generation)  # type: ignore[attr-defined]  # of Ids, which it is
+        assert db.generation > token.generation
+        events, token = EventLog(db).since(wanted, token)
+        assert [(event.operation, event.ref) for event in events] == [("mod", vm)]
+        with db.transaction() as tx:
+            tx.touch(console)
+            network = tx.create("network")
+        events, _ = EventLog(db).since(Subscription.parse(["*"]), token)
+        assert [(event.operation, event.ref) for event in events] == [("add", network), ("mod", console)]
+        with db.transaction() as tx:
+            tx.destroy(network)
+    assert secret in db.table("secret")
+    await db.close()
 
 
 class Gate:

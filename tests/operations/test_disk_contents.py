@@ -12,6 +12,8 @@ import XenAPI
 from xapid.operations.disk_contents import making, reading, writing
 
 MIB, GIB = 1 << 20, 1 << 30
+LARGE = 2040 * GIB
+"""The largest disk that there can be as a VHD."""
 
 
 @pytest.fixture
@@ -161,6 +163,22 @@ def test_the_checksum_is_that_of_all_bytes(api, make, write):
     write(disk, (MIB, b"contents"))
     data = (bytes(MIB) + b"contents").ljust(8 * MIB, b"\0")
     assert api.VDI.checksum(disk) == hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def test_the_checksum_of_a_large_disk_costs_what_was_written_and_follows_from_what_it_holds(api, make, write):
+    """Where zeroes were written or never anything, also where they end, makes no difference; the size does."""
+    one, other, moved, longer = make(LARGE), make(LARGE), make(LARGE), make((LARGE) - 2 * MIB)
+    write(one, (1 << 40, b"contents"), (5 << 30, bytes(4 * MIB)))
+    write(other, ((1 << 40) - 100_000, b"x" * 300_000))
+    write(other, ((1 << 40) - 100_000, bytes(300_000)))
+    write(other, (1 << 40, b"contents"))
+    write(moved, ((1 << 40) + 512, b"contents"))
+    write(longer, (1 << 40, b"contents"))
+    sums = [api.VDI.checksum(disk) for disk in (one, other, moved, longer)]
+    assert sums[0] == sums[1]
+    assert len(set(sums)) == 3
+    write(one, (1 << 40, b"Contents"))
+    assert api.VDI.checksum(one) not in sums
 
 
 def test_a_disk_that_is_written_to_is_neither_destroyed_nor_written_to_by_others(api, make, xapid_server):

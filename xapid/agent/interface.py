@@ -250,7 +250,9 @@ class IStorage(Interface):
         """Give up the contents of a snapshot; which blocks were written when is kept in mind."""
 
     async def vdi_checksum(sr: str, vdi: str) -> str:
-        """The MD5 sum of the contents, as hexadecimal digits."""
+        """The MD5 sum of the contents, as hexadecimal digits. For large disks an agent may give another sum that is the same
+        for the same contents, and does not take the time that reading all zeroes takes.
+        """
 
     async def vdi_generate_config(sr: str, vdi: str) -> str:
         """A text by which the disk can be attached to this host without the database."""

@@ -10,7 +10,7 @@ import gc
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 from twisted.internet import defer
@@ -25,6 +25,8 @@ from xapid.datamodel.types import NULL_REF, frozenmap
 
 UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 """Characters that XML cannot carry, so neither can the database's dumps and answers."""
+LIFE: Final = 10**12
+"""More generations than one process gets to."""
 
 
 class Ids(Protocol):
@@ -55,6 +57,8 @@ class Database:
         }
         relate(self.tables)
         self.generation = 0
+        self.began = 0
+        """The generation in which this process took over."""
         self.meta: dict[str, str] = {}
         """Facts of the daemon itself that outlive a restart and are no API objects; set with :meth:`Transaction.set_meta`."""
         self.observers: list[Callable[[int, list[Change]], None]] = []
@@ -142,6 +146,19 @@ class Database:
         self.meta.update(self._journal.load_meta())
         self.generation = max(self.generation, newest, int(self.meta.get("generation", "0")))
         return newest >= 0
+
+    def begin_life(self) -> None:
+        """After :meth:`load`, before anything is changed: go on from a generation that the former process never got to.
+
+        Changes that are not kept make generations too, so nobody knows how far it came; but clients may hold tokens from
+        then. They are to hear of everything that changes from now on, and of every object with fields that are not kept,
+        since these are as new objects have them.
+        """
+        self.began = self.generation = (self.generation // LIFE + 1) * LIFE
+        for table in self.tables.values():
+            table.begin_life(self.generation)
+        with self.transaction() as tx:
+            tx.set_meta("lives", str(int(self.meta.get("lives", "0")) + 1))  # the journal keeps the generation with it
 
     def close(self) -> defer.Deferred[None]:
         """Flush and let go of the journal."""

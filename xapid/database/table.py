@@ -177,6 +177,14 @@ class Table:
         """Everything was taken in."""
         self.modified = dict(sorted(self.modified.items(), key=itemgetter(1)))
 
+    def begin_life(self, generation: int) -> None:
+        """Objects of a class with fields that are not kept have changed, as far as anyone can tell."""
+        if self.persistent.issuperset(self.stored):
+            return
+        for ref, row in self._rows.items():
+            self._rows[ref] = self.evolve(row, generation, {})
+            self.modified[ref] = generation
+
     def note(self, before: Row | None, after: Row | None, generation: int) -> None:
         """Remember, for slow listeners, that an object is no more."""
         if before is not None and after is None and self.cls.events:

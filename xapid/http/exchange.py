@@ -55,7 +55,9 @@ class Exchange:
         self.keep_alive = False
         """Whether the connection goes on after the answer, which must then say its length."""
         self.truncated = False
-        """Whether the client ended before its body was complete."""
+        """Whether the client ended before its body was complete, as far as it had said how long that is."""
+        self.cut_off = False
+        """Whether the connection broke, rather than ended, while the body was still coming."""
         self._connection = connection
         self._chunks: list[bytes] = []
         self._held = 0
@@ -150,9 +152,11 @@ class Exchange:
         self._coming = 0
         self._wake_reader()
 
-    def lost(self) -> None:
-        """The connection is gone."""
+    def lost(self, *, orderly: bool) -> None:
+        """The connection is gone; ``orderly`` if the client closed it, and nothing and nobody else did."""
         self._lost = True
+        if not orderly and self._coming != 0:
+            self.cut_off = True
         self.ended()
         writers, self._writers = self._writers, []
         for waiter in writers:

@@ -63,7 +63,7 @@ class Measures:
         yield GaugeMetricFamily("xapid_connections", "Connections of clients that are open", self.connections())
         yield GaugeMetricFamily("xapid_event_listeners", "Calls that wait for events", services.events.waiting)
         yield GaugeMetricFamily("xapid_journal_queue", "Commits that are not on disk yet", db.outstanding)
-        yield CounterMetricFamily("xapid_commits", "Commits to the database since there is one", db.generation)
+        yield CounterMetricFamily("xapid_commits", "Commits to the database since the daemon started", db.generation - db.began)
         tasks = GaugeMetricFamily("xapid_tasks", "Tasks by status", labels=["status"])
         for status, number in sorted(Counter(row.status for row in db.table("task").rows()).items()):
             tasks.add_metric([status], number)

@@ -15,6 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, cast
 
 from twisted.internet import interfaces
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -103,7 +104,7 @@ class HttpProtocol(Protocol):
         if taken is not None:
             taken.connectionLost(reason)
         if exchange is not None:
-            exchange.lost()
+            exchange.lost(orderly=reason.check(ConnectionDone) is not None)
         self._hangup.happen()
 
     def readConnectionLost(self) -> None:

@@ -101,6 +101,9 @@ class TlsSocket:
             self._watch(self._events | WRITE)
         except SSL.ZeroReturnError:
             self._farewell()
+        except SSL.SysCallError as problem:
+            # Many clients just close their socket: an end without a word, and still an end. A reset is none.
+            self._lose(_DONE if problem.args[0] == -1 else _LOST)
         except SSL.Error:
             self._lose(_LOST)
 

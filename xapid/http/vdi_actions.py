@@ -84,7 +84,11 @@ class VdiActions:
             length = exchange.head.length
             length = None if length == UNKNOWN_LENGTH else length
             incoming = Incoming(
-                read=exchange.read, format=format_, records=query.get("chunked", "").lower() in ("true", "1"), length=length
+                read=exchange.read,
+                cut_off=lambda: exchange.cut_off,
+                format=format_,
+                records=query.get("chunked", "").lower() in ("true", "1"),
+                length=length,
             )
             disk, sr = self._target(exchange, incoming)
             async with self._works.dispatcher.work(work.session, work.task, exchange.origin) as context:

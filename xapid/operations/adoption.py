@@ -14,7 +14,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.operations import allowed
 from xapid.operations.domain_config import believed_state, vm_config
 from xapid.operations.levelling import take_processors
-from xapid.operations.power_state import set_halted
+from xapid.operations.power_state import measure_again, set_halted
 from xapid.operations.storage_rows import revealed, sr_config
 
 
@@ -41,6 +41,8 @@ async def take_up(db: Database, agent: IHostAgent, host: str) -> None:
             found = await agent.hypervisor.adopt(vm_config(db, vm), believed_state(db, vm))
             if found["power"] == "Halted":
                 set_halted(db, vm)
+            else:
+                measure_again(db, vm, found)
 
 
 def recompute(db: Database) -> None:

@@ -43,6 +43,13 @@ def set_live(db: Database, vm: Row, host: str, state: DomainState, now: datetime
         allowed.refresh(tx, db, db.get("VM", vm.ref))
 
 
+def measure_again(db: Database, vm: Row, state: DomainState) -> None:
+    """A VM was running all the time, but what its metrics say of its domain is not kept over a restart of the daemon."""
+    with db.transaction() as tx:
+        metrics = db.table("VM_metrics").find(vm.metrics)
+        _update_metrics(tx, db, vm, state, _started(state) if metrics is None else max(_started(state), metrics.last_updated))
+
+
 def set_running_flag(db: Database, vm: Row, power: str) -> None:
     """The VM's processors were stopped (Paused) or go on (Running); nothing else is different."""
     with db.transaction() as tx:
@@ -134,7 +141,6 @@ def _update_metrics(tx: Transaction, db: Database, vm: Row, state: DomainState, 
     if metrics is None:
         tx.update(vm, metrics=tx.create("VM_metrics"))
         metrics = db.get("VM_metrics", db.get("VM", vm.ref).metrics)
-    started = datetime.fromtimestamp(int(state["start_time"]), UTC)
     tx.update(
         metrics,
         memory_actual=state["memory_actual"],
@@ -143,13 +149,17 @@ def _update_metrics(tx: Transaction, db: Database, vm: Row, state: DomainState, 
         VCPUs_flags=frozenmap(dict.fromkeys(range(state["vcpus"]), ("online",))),
         VCPUs_params=vm.VCPUs_params,
         state=("running",) if state["power"] == "Running" else ("paused",),
-        start_time=max(started, metrics.start_time),
+        start_time=max(_started(state), metrics.start_time),
         last_updated=now,
         hvm=state["domain_type"] == "hvm",
         nested_virt=vm.platform.get("nested-virt") in ("true", "1"),
         nomigrate=vm.platform.get("nomigrate") in ("true", "1"),
         current_domain_type=state["domain_type"],
     )
+
+
+def _started(state: DomainState) -> datetime:
+    return datetime.fromtimestamp(int(state["start_time"]), UTC)
 
 
 def _attach_devices(tx: Transaction, db: Database, vm: Row, state: DomainState) -> None:

@@ -8,7 +8,7 @@ on the disk in any case, so that an image of changes can be put on a copy of wha
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import IO, Final, Literal
@@ -92,9 +92,10 @@ class _Followed:
 
 @attrs.frozen(kw_only=True)
 class Incoming:
-    """An upload. ``length`` is what was announced, None if nothing was."""
+    """An upload. ``length`` is what was announced, None if nothing was; ``cut_off`` says, at its end, whether it broke off."""
 
     read: Read
+    cut_off: Callable[[], bool]
     format: Format
     records: bool
     length: int | None
@@ -168,6 +169,7 @@ class _Progress:
         self._task = context.task
         self._read = incoming.read
         self._length = incoming.length
+        self._cut_off = incoming.cut_off
         self._done = 0
 
     async def read(self) -> bytes:
@@ -180,7 +182,7 @@ class _Progress:
 
     def assert_complete(self) -> None:
         """Raises Truncated. What follows the end of an image does not matter."""
-        if self._length is not None and self._done < self._length:
+        if self._cut_off() or (self._length is not None and self._done < self._length):
             raise Truncated
 
 

@@ -23,8 +23,9 @@ from xapid.agent.simulator.probing import ISO, check_config, found_at, probe_cho
 from xapid.agent.values import AgentFailure, BlockDevice, FoundSr, SrConfig, SrState, VdiSpec, VdiState
 from xapid.datamodel.errors import XenAPIError
 
-MIB = 1 << 20
+KIB, MIB = 1 << 10, 1 << 20
 LARGEST_VHD = 2040 << 30
+LARGEST_QCOW2 = 16 << 40
 DEFAULT_SIZE: Final = 1 << 40
 """Of an SR for which nobody says a size."""
 _GRAIN = {"lvm": 4 * MIB, "lvmoiscsi": 4 * MIB, "lvmohba": 4 * MIB, "iso": 1, "udev": 1, "dummy": 1}
@@ -198,8 +199,9 @@ class SimulatedStorage(SimulatedContents):
         """The size that the storage really gives: whole blocks, at least one."""
         type_ = self._contents(sr).type
         grain = _GRAIN.get(type_, 2 * MIB)
-        if grain > 1 and size > LARGEST_VHD:
-            raise XenAPIError.relayed("SR_BACKEND_FAILURE_79", "", f"a disk can have at most {LARGEST_VHD} bytes", "")
+        largest = LARGEST_QCOW2 if type_ == "gfs2" else LARGEST_VHD
+        if grain > 1 and size > largest:
+            raise XenAPIError.relayed("SR_BACKEND_FAILURE_79", "", f"a disk can have at most {largest} bytes", "")
         return max(grain, -(-size // grain) * grain) if grain > 1 else size
 
     def _check_room(self, sr: str, virtual_size: int, more: int) -> None:
@@ -296,8 +298,9 @@ class SimulatedStorage(SimulatedContents):
 
 
 def _overhead(type_: str, virtual_size: int) -> int:
-    """What a disk takes besides its contents: a volume its whole size and block map, a file the block map alone."""
-    metadata = 4 * MIB * (virtual_size >> 30 or 1) // 2
+    """What a disk takes besides its contents: a volume its whole size, block map and bitmaps; a file its block map alone."""
+    blocks = -(-virtual_size // (2 * MIB))
+    block_map = -(-(3 * KIB + 4 * blocks) // (4 * KIB)) * 4 * KIB
     if is_thick(type_):
-        return virtual_size + metadata
-    return min(virtual_size, metadata)
+        return virtual_size + block_map + 4 * KIB * blocks
+    return min(virtual_size, block_map)
