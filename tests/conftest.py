@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import XenAPI
 
+from xapid.datamodel.types import EMPTY_MAP
 from xapid.operations import allowed
+from xapid.operations.allowed.rules import Rules
 from xapid.testing.logged import LoggedFailures
 
 _HERE = Path(__file__).parent
@@ -58,6 +60,19 @@ def tool(request: pytest.FixtureRequest):
 def nothing_is_only_logged(xapid_logged: LoggedFailures) -> LoggedFailures:
     """Fails a test during which a failure was logged, unless it says ``xapid_logged.flush(…)``."""
     return xapid_logged
+
+
+@pytest.fixture(autouse=True)
+def shapes_are_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails a test in which an object allowed, going by its shape, other operations than its rules say."""
+    by_shape = Rules.allowed
+
+    def checked(rules, db, row):
+        allowed = by_shape(rules, db, row)
+        assert allowed == rules.asked(rules.facts(db, row, True, EMPTY_MAP)), f"the shape of {row} does not say enough"
+        return allowed
+
+    monkeypatch.setattr(Rules, "allowed", checked)
 
 
 # Pools in this process ----------------------------------------------------------------------------------------------

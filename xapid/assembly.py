@@ -43,7 +43,7 @@ from xapid.inventory.build import HostCertificate
 from xapid.inventory.populate import addresses_from, populate
 from xapid.inventory.presets import preset
 from xapid.inventory.processors import cpu_info
-from xapid.operations import adoption
+from xapid.operations import adoption, allowed
 from xapid.operations.binding import bind
 from xapid.operations.reports import Reports
 from xapid.operations.routine_checks import RoutineChecks
@@ -216,7 +216,7 @@ async def assemble(
         agent = simulated_host(db, row, clock, federation, surroundings, config, number, plugins)
         agents.add(row.ref, agent)
         await adoption.take_up(db, agent, row.ref)
-    adoption.recompute(db)
+    allowed.fill_in(db)
     dispatcher = Dispatcher(db, services, bind(api), config, clock, ids)
     pool = Pool(
         config=config,
@@ -261,7 +261,8 @@ async def start_afresh(pool: Pool, site: Site, secrets: PoolSecrets, plugins: Pl
     services.agents.add(host, agent)
     site.serve_as(host)
     await adoption.take_up(db, agent, host)
-    adoption.recompute(db)
+    with db.transaction() as tx:
+        allowed.refresh(tx, db, *(row for table in db.tables.values() if "allowed_operations" in table.stored for row in table))
 
 
 def _ordered(db: Database, elsewhere: Collection[str]) -> list[Row]:

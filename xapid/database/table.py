@@ -185,6 +185,14 @@ class Table:
             self._rows[ref] = self.evolve(row, generation, {})
             self.modified[ref] = generation
 
+    def fill_in(self, ref: str, **values: Any) -> None:
+        """Give an object of a new process values of fields that are not kept and no relations. It stays as old as it was:
+        nobody has seen it yet.
+        """
+        row = self._rows[ref]
+        self._rows[ref] = self.evolve(row, row._modified, values)
+        self.encodings.changed(self.cls.name)
+
     def note(self, before: Row | None, after: Row | None, generation: int) -> None:
         """Remember, for slow listeners, that an object is no more."""
         if before is not None and after is None and self.cls.events:

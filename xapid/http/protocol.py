@@ -104,7 +104,7 @@ class HttpProtocol(Protocol):
         if taken is not None:
             taken.connectionLost(reason)
         if exchange is not None:
-            exchange.lost(orderly=reason.check(ConnectionDone) is not None)
+            exchange.lost(orderly=isinstance(reason.value, ConnectionDone))
         self._hangup.happen()
 
     def readConnectionLost(self) -> None:

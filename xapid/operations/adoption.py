@@ -11,7 +11,6 @@ from xapid.agent.interface import IHostAgent
 from xapid.agent.values import AgentFailure
 from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
-from xapid.operations import allowed
 from xapid.operations.domain_config import believed_state, vm_config
 from xapid.operations.levelling import take_processors
 from xapid.operations.power_state import measure_again, set_halted
@@ -43,13 +42,6 @@ async def take_up(db: Database, agent: IHostAgent, host: str) -> None:
                 set_halted(db, vm)
             else:
                 measure_again(db, vm, found)
-
-
-def recompute(db: Database) -> None:
-    """Bring ``allowed_operations`` of everything up to date, and forget operations that a former life began."""
-    tables = [table for table in db.tables.values() if "allowed_operations" in table.stored and table.cls.name != "task"]
-    with db.transaction() as tx:
-        allowed.refresh(tx, db, *(row for table in tables for row in table.rows()))
 
 
 def mark_started(db: Database, host: str, now: datetime) -> None:

@@ -18,7 +18,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import EMPTY_MAP
 from xapid.operations.allowed.rules import Refusal, Rules
 
-__all__ = ["allowed_operations", "begin", "check", "end", "refresh", "refusal"]
+__all__ = ["allowed_operations", "begin", "check", "end", "fill_in", "refresh", "refusal"]
 
 
 @cache
@@ -75,6 +75,14 @@ def refresh(tx: Transaction, db: Database, *rows: Row) -> None:
         allowed = allowed_operations(db, row)
         if allowed != row.allowed_operations:
             tx.update(row, allowed_operations=allowed)
+
+
+def fill_in(db: Database) -> None:
+    """Give all objects of a new process their ``allowed_operations``, before anybody sees them."""
+    for cls in _rules():
+        table = db.table(cls)
+        for row in table.rows():
+            table.fill_in(row.ref, allowed_operations=allowed_operations(db, row))
 
 
 def begin(tx: Transaction, db: Database, row: Row, operation: str, task: str) -> None:

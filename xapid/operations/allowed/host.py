@@ -22,7 +22,7 @@ EXCLUDED_BY["apply_updates"] = {"reboot", "shutdown"}
 EXCLUDED_BY["enable"] = {"apply_updates"}
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class HostFacts(Facts):
     """What rules know about a host; ``row`` is the host."""
 

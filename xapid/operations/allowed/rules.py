@@ -7,20 +7,23 @@ advertised and which rules apply, in the order in which the API refuses. A rule 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
 from xapid.database import Database, Row
 from xapid.datamodel.types import EMPTY_MAP
 
+SHAPES: Final = 4096
+"""Of how many kinds of objects it is remembered what they allow."""
+
 Refusal = tuple[str, ...]
 """An error code and its parameters."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class Facts:
     """What rules know: the object as it is now. Subclasses work out more, each thing when it is first asked for."""
 
@@ -45,6 +48,12 @@ class Facts:
     def upgrading(self) -> bool:
         """Whether hosts of the pool run different versions just now."""
         return self.pool is not None and "rolling_upgrade_in_progress" in self.pool.other_config
+
+    def shape(self) -> Hashable:
+        """All that decides about what is allowed, as one value: for two objects of the same shape it is the same. None where
+        finding that out is no easier than asking every rule.
+        """
+        return None
 
     def find(self, cls: str, ref: str) -> Row | None:
         """An object that this one refers to; references may lead nowhere."""
@@ -80,6 +89,7 @@ class Rules(Generic[F]):
     dependants: Callable[[Database, Row], Iterable[Row]] = lambda db, row: ()
     """The objects whose allowed operations follow from those of an object of this class."""
     _chains: dict[str, Chain[F]] = attrs.field(factory=dict, init=False)
+    _known: dict[Hashable, tuple[str, ...]] = attrs.field(factory=dict, init=False)
 
     def chain(self, operation: str) -> Chain[F]:
         """The rules for one operation, in order."""
@@ -100,14 +110,19 @@ class Rules(Generic[F]):
     def allowed(self, db: Database, row: Row) -> tuple[str, ...]:
         """The advertised operations that nothing speaks against now."""
         facts = self.facts(db, row, True, EMPTY_MAP)
-        found = []
-        for operation in self.advertised:  # as refusal() does, but this runs after every locked call
-            for rule in self.chain(operation):
-                if rule(facts, operation) is not None:
-                    break
-            else:
-                found.append(operation)
-        return tuple(found)
+        shape = facts.shape()  # this runs after every locked call, for each object that it may have changed
+        if shape is None:
+            return self.asked(facts)
+        known = self._known.get(shape)
+        if known is None:
+            if len(self._known) >= SHAPES:
+                self._known.clear()
+            known = self._known[shape] = self.asked(facts)
+        return known
+
+    def asked(self, facts: F) -> tuple[str, ...]:
+        """The same, as the rules themselves say it."""
+        return tuple(operation for operation in self.advertised if self.refusal(facts, operation) is None)
 
 
 def in_progress(row: Row, *, cls: str | None = None, ref: str | None = None) -> Refusal:

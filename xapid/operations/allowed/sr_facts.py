@@ -10,7 +10,7 @@ from xapid.database import Database, Row
 from xapid.operations.allowed.rules import Facts
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class SrFacts(Facts):
     """What rules know about an SR; ``row`` is the SR."""
 

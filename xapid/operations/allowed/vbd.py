@@ -20,7 +20,7 @@ VM_LEAVES = ("clean_shutdown", "hard_shutdown", "suspend", "pause")
 """Operations of a VM during which nothing is plugged into it or out of it."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class VbdFacts(Facts):
     """What rules know about a VBD; ``row`` is the VBD."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import cached_property
 
 import attrs
@@ -41,9 +41,27 @@ NOT_DURING_UPGRADE = {*TRACKING, "data_destroy", "list_changed_blocks", "set_on_
 FOR_HA = ("ha_statefile", "redo_log")
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class VdiFacts(Facts):
     """What rules know about a disk; ``row`` is the VDI."""
+
+    def shape(self) -> Hashable:
+        row, sr = self.row, self.sr
+        vms = [self.find("VM", vbd.VM) for vbd in self.attached]
+        return (
+            self.current,
+            self.upgrading,
+            sr is not None and (sr.attached, sr.features, sr.row.type == "udev", sr.row.is_tools_sr),
+            tuple(vbd.mode for vbd in self.attached),
+            all(vm.is_a_snapshot for vm in vms if vm is not None),
+            any(vbd.current_operations for vbd in self.vbds),
+            row.type,
+            row.is_a_snapshot,
+            row.sharable,
+            row.on_boot,
+            row.cbt_enabled,
+            row.type in FOR_HA and self.pool is not None and (self.pool.ha_enabled, *self.pool.current_operations.values()),
+        )
 
     @cached_property
     def sr(self) -> SrFacts | None:

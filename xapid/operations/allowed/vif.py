@@ -13,7 +13,7 @@ from xapid.operations.allowed.vm_facts import VmFacts, facts_of_vm
 HOTPLUG = {"plug", "unplug"}
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class PortFacts(Facts):
     """What rules know about a VIF or a VUSB; ``row`` is the VIF or VUSB."""
 

@@ -243,7 +243,7 @@ def _no_quiesce(vm: VmFacts, operation: str) -> Refusal | None:
 def _disks_reset_on_boot(vm: VmFacts, operation: str) -> Refusal | None:
     disks = vm.disks_reset_on_boot
     if operation == "pool_migrate":
-        disks = [disk for disk in disks if disk.allow_caching or disk.sm_config.get("caching") == "true"]
+        disks = [disk for disk in disks if vm.forgetful(disk)]
     return ("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION",) if disks else None
 
 
@@ -266,15 +266,17 @@ def _vusb(vm: VmFacts, operation: str) -> Refusal | None:
 
 
 def _member(vm: VmFacts, operation: str) -> Refusal | None:
-    row = vm.row
-    for code, cls, ref in (
-        ("VM_IS_PART_OF_AN_APPLIANCE", "VM_appliance", row.appliance),
-        ("VM_ASSIGNED_TO_PROTECTION_POLICY", "VMPP", row.protection_policy),
-        ("VM_ASSIGNED_TO_SNAPSHOT_SCHEDULE", "VMSS", row.snapshot_schedule),
-    ):
-        if vm.find(cls, ref) is not None:
-            return code, row.ref, ref
-    return None
+    if vm.plans is None:
+        return None
+    cls, ref = vm.plans
+    return _PLANNED[cls], vm.row.ref, ref
+
+
+_PLANNED = {
+    "VM_appliance": "VM_IS_PART_OF_AN_APPLIANCE",
+    "VMPP": "VM_ASSIGNED_TO_PROTECTION_POLICY",
+    "VMSS": "VM_ASSIGNED_TO_SNAPSHOT_SCHEDULE",
+}
 
 
 def _system_domain(vm: VmFacts, operation: str) -> Refusal | None:

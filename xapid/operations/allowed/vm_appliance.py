@@ -9,7 +9,7 @@ import attrs
 from xapid.operations.allowed.rules import Facts, Refusal, Rule, Rules, one_at_a_time
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class ApplianceFacts(Facts):
     """What rules know about an appliance; ``row`` is the VM_appliance."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import cached_property
 from typing import Any
 
@@ -14,11 +15,40 @@ from xapid.placement.virtual_functions import sriov_of
 
 PARAVIRTUAL = ("pv", "pv_in_pvh", "pvh")
 NVIDIA = ("nvidia", "nvidia_sriov")
+DECISIVE = (
+    "data-cant-suspend-reason", "feature-suspend", "feature-shutdown", "feature-poweroff", "feature-reboot",
+    "feature-vcpu-hotplug",
+)  # fmt: skip
+"""What guests announce that decides about operations."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class VmFacts(Facts):
     """What rules know about a VM; ``row`` is the VM."""
+
+    def shape(self) -> Hashable:
+        row, live = self.row, self.live
+        return (
+            row.power_state,
+            row.is_a_snapshot,
+            row.is_a_template and (row.is_a_template, is_default_template(row)),
+            row.is_control_domain and (row.is_control_domain, self.is_dom0),
+            tuple(row.blocked_operations),
+            self.current,
+            self.upgrading,
+            self.suspended_may_be_cloned,
+            self.nomigrate,
+            self.nested_virt,
+            live and (self.drivers_implied, self.has_sriov_vif, tuple(filter(self.guest_other.get, DECISIVE))),
+            live and tuple(map(self.has_feature, DECISIVE)),
+            tuple(self.forgetful(disk) for disk in self.disks_reset_on_boot),
+            self.foreign_pcis,
+            self.unmovable_vgpus,
+            bool(row.VUSBs),
+            bool(row.VTPMs),
+            self.plans is not None,
+            row.other_config.get("is_system_domain") == "true",
+        )
 
     @cached_property
     def metrics(self) -> Row | None:
@@ -86,6 +116,20 @@ class VmFacts(Facts):
         """Its disks that forget what was written at the next start."""
         disks = (self.find("VDI", vbd.VDI) for vbd in self.all("VBD", self.row.VBDs))
         return [d for d in disks if d is not None and "reset" in (d.on_boot, d.sm_config.get("on_boot"))]
+
+    @staticmethod
+    def forgetful(disk: Row) -> bool:
+        """Whether what is written to such a disk goes to a cache on its host."""
+        return bool(disk.allow_caching or disk.sm_config.get("caching") == "true")
+
+    @cached_property
+    def plans(self) -> tuple[str, str] | None:
+        """What includes the VM in its plans: the class and reference of an appliance, a protection policy or a schedule."""
+        row = self.row
+        for cls, ref in (("VM_appliance", row.appliance), ("VMPP", row.protection_policy), ("VMSS", row.snapshot_schedule)):
+            if self.find(cls, ref) is not None:
+                return cls, ref
+        return None
 
     @cached_property
     def foreign_pcis(self) -> bool:
