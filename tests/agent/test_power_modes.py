@@ -19,11 +19,11 @@ class Scripts:
     """Stands in for real ones."""
 
     def __init__(self):
-        self.calls = []
+        self.calls, self.said = [], "done"
 
-    async def call(self, *args):
-        self.calls.append(args)
-        return "done"
+    async def call(self, *args, **options):
+        self.calls.append((*args, options))
+        return self.said
 
 
 class World:
@@ -118,7 +118,30 @@ def test_a_network_that_takes_no_packets_is_an_error_at_once(world):
 
 def test_any_other_mode_is_a_script_of_that_name(world):
     assert world.begin(world.power.switch_on(world.target("my-cloud"))) == ["done"]
-    assert world.scripts.calls == [("my-cloud", "custom", ["OpaqueRef:host", {"a": "b"}], "OpaqueRef:here")]
+    assert world.begin(world.power.switch_off(world.target("my-cloud", hidden=("hush",)))) == ["done"]
+    given, here = ["OpaqueRef:host", {"a": "b"}], "OpaqueRef:here"
+    assert world.scripts.calls == [
+        ("my-cloud", "custom", given, here, {"hidden": (), "optional": False}),
+        ("my-cloud", "power_off", given, here, {"hidden": ("hush",), "optional": True}),
+    ]
+
+
+@pytest.mark.parametrize(("said", "status"), [("on", "on"), ("OFF", "off"), ("perhaps", None), (None, None)])
+def test_a_script_may_tell_whether_a_host_is_on(world, said, status):
+    world.scripts.said = said
+    assert world.begin(world.power.status(world.target("my-cloud"))) == [status]
+    assert world.scripts.calls[0][1] == "power_status"
+
+
+def test_magic_packets_switch_nothing_off(world):
+    assert world.begin(world.power.switch_off(world.target("wake-on-lan"))) == [None]
+    assert world.begin(world.power.status(world.target("wake-on-lan"))) == [None]
+
+
+def test_a_simulated_host_gets_one_packet_and_no_complaint(world):
+    assert world.begin(world.power.switch_on(world.target("wake-on-lan", simulated=True))) == ["a magic packet was sent"]
+    assert len(world.sent) == 1
+    assert world.begin(world.power.switch_on(world.target("wake-on-lan", simulated=True, ip=""))) == [""]
 
 
 def test_without_a_mode_the_plugin_fails_as_that_of_the_reference_server(world):

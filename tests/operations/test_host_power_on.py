@@ -7,12 +7,15 @@ from types import SimpleNamespace
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.logger import formatEvent, globalLogPublisher
 
 from xapid.agent.simulator import Surroundings
 from xapid.agent.simulator.others import SimulatedPower
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
 from xapid.operations.host_power_on import power_on, set_power_on_mode
+from xapid.operations.plugins import find
+from xapid.operations.remote_power import cut_power
 
 MAC = "02:00:00:00:00:2a"
 
@@ -22,6 +25,7 @@ class Power:
 
     def __init__(self):
         self.targets, self.said, self.live, self.waits = [], "it said so", True, None
+        self.cut, self.off, self.sees = [], "cut", None
 
     async def switch_on(self, target):
         self.targets.append(target)
@@ -31,6 +35,15 @@ class Power:
 
     async def comes_up(self, target):
         return self.live
+
+    async def switch_off(self, target):
+        self.cut.append(target)
+        if isinstance(self.off, XenAPIError):
+            raise self.off
+        return self.off
+
+    async def status(self, target):
+        return self.sees
 
 
 class Task:
@@ -81,10 +94,19 @@ class Figures:
 @pytest.fixture
 def context(world, surroundings):
     context = world.context
-    context.services, context.task = SimpleNamespace(power=Power()), Task()
+    context.services, context.task = SimpleNamespace(power=Power(), role=SimpleNamespace(coordinator=world.host)), Task()
     power = SimulatedPower(world.row(world.host).uuid, surroundings, lambda: None)
     context.agent = lambda host=None: SimpleNamespace(power=power, metrics=Figures())
     return context
+
+
+@pytest.fixture
+def logged():
+    """What was logged meanwhile, as text."""
+    seen = []
+    globalLogPublisher.addObserver(seen.append)
+    yield lambda: [formatEvent(event) for event in seen]
+    globalLogPublisher.removeObserver(seen.append)
 
 
 def error(world, context, host):
@@ -149,26 +171,32 @@ def test_broadcasts_stay_on_the_management_network_of_the_coordinator(world, con
     assert (target.ip, target.netmask) == ("192.0.2.1", "255.255.255.0")
 
 
-def test_a_host_that_stays_away_is_an_error_that_tells_what_the_script_said(world, context, dead):
+def test_a_host_that_stays_away_is_an_error_that_tells_what_the_script_said(world, context, dead, logged):
     context.services.power.live = False
     assert error(world, context, dead) == ("INTERNAL_ERROR", "The host did not power on: it said so")
+    assert logged() == ["The host  did not power on: it said so"]
     context.services.power.said = ""
     assert error(world, context, dead) == ("INTERNAL_ERROR", "The host did not power on")
 
 
-@pytest.mark.parametrize(("mode", "calls"), [("my-cloud", 1), ("Wake-on-LAN", 0)])
-def test_a_simulated_host_comes_back_at_once(world, context, surroundings, dead, mode, calls):
+@pytest.mark.parametrize("mode", ["my-cloud", "Wake-on-LAN"])
+def test_a_simulated_host_comes_back_at_once(world, context, surroundings, dead, mode):
     world.set(dead, power_on_mode=mode)
     surroundings.switched_off.add(world.row(dead).uuid)
     world.run(power_on(context, dead))
-    assert len(context.services.power.targets) == calls
+    (target,) = context.services.power.targets
+    assert (target.mode, target.simulated) == (mode, True)
     assert not surroundings.switched_off
     assert world.row(dead).enabled
     assert world.row(world.row(dead).metrics).live
 
 
-def test_where_no_script_can_run_the_plugin_is_missing(world, context, dead):
+def test_where_no_script_can_run_the_plugin_is_missing_but_packets_need_none(world, context, surroundings, dead):
+    surroundings.switched_off.add(world.row(dead).uuid)
     context.services.power = None
+    world.set(dead, power_on_mode="wake-on-lan")
+    world.run(power_on(context, dead))
+    world.set(dead, power_on_mode="my-cloud")
     assert error(world, context, dead) == ("XENAPI_MISSING_PLUGIN", "power-on-host")
 
 
@@ -179,3 +207,89 @@ def test_powering_on_is_cut_short_when_its_task_is_cancelled(world, context, dea
     assert not outcome
     context.task.cancel()
     assert outcome[0].value.description == ("TASK_CANCELLED", "OpaqueRef:task")
+
+
+# Off --------------------------------------------------------------------------------------------------------------------
+
+
+def messages(world):
+    return [(row.name, row.cls, row.obj_uuid, row.body) for row in world.db.table("message")]
+
+
+def test_the_power_of_a_host_that_shut_down_is_cut_by_its_mode(world, context, dead):
+    kept = world.row(world.make("secret", value="hush"))
+    world.set(dead, power_on_config=frozenmap({"power_on_password_secret": kept.uuid, "x_password_secret": "gone"}))
+    world.run(cut_power(context, dead))
+    (target,) = context.services.power.cut
+    assert (target.ref, target.hidden) == (dead, ("hush",))
+    assert "hush" not in repr(target)
+    assert messages(world) == []
+
+
+def test_power_that_could_not_be_cut_is_a_message_about_the_host(world, context, dead):
+    context.services.power.off = XenAPIError("XENAPI_PLUGIN_FAILURE", "main", "OUTLET_STUCK", "it sparks")
+    world.run(cut_power(context, dead))
+    body = "XENAPI_PLUGIN_FAILURE\nmain\nOUTLET_STUCK\nit sparks"
+    assert messages(world) == [("HOST_POWER_OFF_FAILED", "Host", world.row(dead).uuid, body)]
+
+
+def test_without_a_mode_and_for_the_coordinator_nothing_is_cut(world, context, dead):
+    world.set(dead, power_on_mode="")
+    world.run(cut_power(context, dead))
+    world.set(world.host, power_on_mode="my-cloud")
+    world.run(cut_power(context, world.host))
+    assert context.services.power.cut == []
+
+
+@pytest.fixture
+def plugin(world, context):
+    """Calls the plugin ``power-on-host``."""
+    called = []
+
+    async def call(message, *args):
+        called.append((message, *args))
+
+    context.call = call
+
+    def ask(function, host=None, **args):
+        given = frozenmap(args if host is None else {"remote_host_uuid": world.row(host).uuid})
+        return world.run(find("power-on-host", function)(context, world.host, given))
+
+    ask.called = called
+    return ask
+
+
+def refused(call, *args, **named):
+    with pytest.raises(XenAPIError) as caught:
+        call(*args, **named)
+    return caught.value.description
+
+
+def test_the_plugin_switches_hosts_on_and_off_and_tells_what_they_are(world, context, surroundings, dead, plugin):
+    assert plugin("main", dead) == "True"
+    assert plugin("power_off", dead) == "cut"
+    assert plugin.called == [("host.power_on", dead)]
+    world.set(world.row(dead).metrics, live=True)
+    assert plugin("power_off", dead) == "cut"
+    assert plugin.called[1:] == [("host.shutdown", dead)]
+    assert plugin("power_status", dead) == "on"
+    world.set(world.row(dead).metrics, live=False)
+    assert plugin("power_status", dead) == "unknown"
+    surroundings.switched_off.add(world.row(dead).uuid)
+    assert plugin("power_status", dead) == "off"
+    context.services.power.sees = "on"
+    assert plugin("power_status", dead) == "on"
+
+
+def test_the_plugin_says_what_it_cannot_do(world, context, dead, plugin):
+    assert refused(plugin, "power_off", world.host)[0] == "OPERATION_NOT_ALLOWED"
+    assert refused(plugin, "power_off", remote_host_uuid="nonsuch") == ("UUID_INVALID", "host", "nonsuch")
+    assert refused(plugin, "main") == ("UUID_INVALID", "host", "")
+    context.services.power.off = None
+    assert refused(plugin, "power_off", dead) == (
+        "XENAPI_PLUGIN_FAILURE", "power_off", "HOST_POWER_OFF_NOT_SUPPORTED", "my-cloud",
+    )  # fmt: skip
+    assert refused(plugin, "explode", dead) == ("UNKNOWN_XENAPI_PLUGIN_FUNCTION", "explode")
+    assert plugin.called == []
+    context.services.power = None
+    assert refused(plugin, "power_off", dead) == ("XENAPI_MISSING_PLUGIN", "power-on-host")

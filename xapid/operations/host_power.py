@@ -15,6 +15,7 @@ from xapid.operations.evacuation_plan import plan_evacuation, resident_vms
 from xapid.operations.host_roles import assert_in_maintenance, assert_may_leave
 from xapid.operations.levelling import level_pool, take_processors
 from xapid.operations.power_state import set_halted
+from xapid.operations.remote_power import cut_power
 from xapid.operations.storage_rows import plug_pbd
 from xapid.placement.checks import is_live
 
@@ -49,6 +50,7 @@ async def shutdown(context: Context, host: str) -> None:
     await _go_down(context, host)
     await context.agent(host).power.shutdown()
     _went_down(context, host)
+    await cut_power(context, host)
 
 
 async def reboot(context: Context, host: str) -> None:

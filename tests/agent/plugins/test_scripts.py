@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -14,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet import defer, reactor, task
+from twisted.logger import formatEvent, globalLogPublisher
 
 from documents import ROOT, block
 from xapid.agent.children import Children
@@ -328,3 +330,75 @@ def custom(session, host, config):
     return session.handle in "".join(said)
 """
     assert await custom(text) == "False"
+
+
+@ensured
+async def test_a_script_that_everybody_may_write_to_is_not_run(custom, scripts, tmp_path):
+    assert await custom("def custom(session, host, config): return 'mine'") == "mine"
+    for place, mode in ((tmp_path / "mine.py", 0o646), (tmp_path, 0o777)):
+        before = place.stat().st_mode
+        place.chmod(mode)
+        code, where, kind, text = await failure(scripts.call("mine", "custom", [HOST, {}], "OpaqueRef:coordinator"))
+        assert (code, where, kind) == ("XENAPI_PLUGIN_FAILURE", "main", "PermissionError")
+        assert text == f"{place} can be written to by everybody"
+        place.chmod(before)
+    assert await scripts.call("mine", "custom", [HOST, {}], "OpaqueRef:coordinator") == "mine"
+
+
+@ensured
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+async def test_a_script_of_another_user_is_not_run(custom, scripts, tmp_path):
+    (tmp_path / "theirs.py").write_text("def custom(session, host, config): return 'theirs'")
+    os.chown(tmp_path / "theirs.py", 12345, 0)
+    error = await failure(scripts.call("theirs", "custom", [HOST, {}], "OpaqueRef:coordinator"))
+    assert error[1:3] == ("main", "PermissionError")
+    assert "belongs to user 12345" in error[3]
+
+
+@ensured
+async def test_a_function_that_need_not_be_there_is_none_where_it_is_missing(scripts, tmp_path):
+    (tmp_path / "mine.py").write_text("def custom(session, host, config): pass")
+    for name in ("mine", "nonsuch"):
+        assert await scripts.call(name, "power_off", [HOST, {}], "OpaqueRef:coordinator", optional=True) is None
+    assert (await failure(scripts.call("mine", "power_off", [HOST, {}], "OpaqueRef:coordinator")))[2] == "AttributeError"
+
+
+@ensured
+@pytest.mark.parametrize(
+    "body",
+    ["return 'it is ' + hush", "raise ValueError(hush)", "print(hush, flush=True); raise SystemExit(3)",
+     "import sys; sys.stderr.write(hush); raise SystemExit(3)"],
+)  # fmt: skip
+async def test_what_is_hidden_shows_neither_in_results_nor_in_errors_nor_in_the_log(scripts, tmp_path, body):
+    seen = []
+    globalLogPublisher.addObserver(seen.append)
+    (tmp_path / "mine.py").write_text(f"hush = 'correct' + 'horse'\ndef custom(session, host, config):\n    {body}\n")
+    call = scripts.call("mine", "custom", [HOST, {}], "OpaqueRef:coordinator", hidden=("correct", "correcthorse", "it"))
+    try:
+        said = await call
+    except XenAPIError as error:
+        said = " ".join(error.description)
+    finally:
+        globalLogPublisher.removeObserver(seen.append)
+    assert "********" in said
+    assert "horse" not in said + " ".join(formatEvent(event) for event in seen)
+
+
+@ensured
+async def test_the_scripts_that_ship_are_found_in_whatever_case(scripts, tmp_path):
+    assert scripts.folders.script("redfish") == ROOT / "plugins" / "Redfish.py"
+    (tmp_path / "Mine.py").write_text("")
+    assert scripts.folders.script("mine") is None
+    assert scripts.folders.script("_control") is None
+
+
+@ensured
+async def test_a_script_may_use_what_plugins_use(custom, server):
+    text = """
+import XenAPI, XenAPIPlugin
+def custom(session, host, config):
+    local = XenAPI.xapi_local()
+    local._session = session.handle
+    raise XenAPIPlugin.Failure("SEEN", [local.xenapi.host.get_name_label(host)])
+"""
+    assert await failure(custom(text)) == ("SEEN", "the host")

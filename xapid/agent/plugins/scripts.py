@@ -50,13 +50,15 @@ class Scripts:
 
         ``arguments`` are what JSON can say. The session is root's, logged in at ``host``, and ends with the call. What is
         ``hidden`` shows neither in the log nor in what is returned or raised. With ``optional``, a script without that function
-        returns None. Errors: XENAPI_PLUGIN_FAILURE, and what a ``Failure`` with a code says.
+        returns None, and so does one that is not there. Errors: XENAPI_PLUGIN_FAILURE, and what a ``Failure`` with a code says.
         """
         try:
             file = self.folders.script(name)
         except Untrusted as problem:
             log.warn("the script {name} is not run: {problem}", name=name, problem=problem)
             raise failure(MAIN, "PermissionError", str(problem)) from problem
+        if file is None and optional:
+            return None
         door = self.door()
         session = self.sessions.open(ROOT, host, originator=f"power-on {name}"[:100])
         job = {

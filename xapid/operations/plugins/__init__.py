@@ -1,7 +1,7 @@
 """Host plugins that every host has: functions of the server itself, called as ``host.call_plugin``.
 
-They offer what XenAPI has no message for. A module here is a plugin of that name, and each of its public functions one of the
-plugin's: it takes the context, the reference of the host and the arguments, and returns text.
+They offer what XenAPI has no message for. A module here is a plugin of that name (in which ``-`` stands for ``_``), and each of
+its public functions one of the plugin's: it takes the context, the reference of the host and the arguments, and returns text.
 """
 
 from __future__ import annotations
@@ -36,4 +36,5 @@ def find(plugin: str, function: str) -> Function | None:
 
 @cache
 def _modules() -> dict[str, ModuleType]:
-    return {info.name: importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)}
+    names = [info.name for info in pkgutil.iter_modules(__path__)]
+    return {name.replace("_", "-"): importlib.import_module(f"{__name__}.{name}") for name in names}
