@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import sys
@@ -25,7 +24,7 @@ from xapid.agent.power.modes import PowerOn
 from xapid.assembly import Pool, assemble
 from xapid.auth.passwords import HashingThreads
 from xapid.config import Config, ConfigError
-from xapid.database import Row
+from xapid.database import Row, garbage
 from xapid.database.journal import CopiedJournal, Journal, JournalError, SQLiteJournal
 from xapid.datamodel.errors import XenAPIError
 from xapid.dispatch.http_credentials import HttpAuthenticator
@@ -144,8 +143,7 @@ class Daemon:
         self._measuring = Measuring(self.pool.db, self._reactor, services)
         self._measuring.start()
         await self.pool.db.durable()
-        gc.collect()
-        gc.freeze()
+        garbage.settle()
         self._is_up = True
 
     def _listen(self) -> None:

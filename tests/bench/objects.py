@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from xapid.database import Database
+from xapid.database import Database, garbage
 from xapid.database.journal import SQLiteJournal
 from xapid.datamodel.catalogue import catalogue
 from xapid.datamodel.types import frozenmap
@@ -84,12 +84,9 @@ def measure(directory: str) -> None:
     api = catalogue()
     db = Database(api, Ids(2), journal(directory))
     before, started = resident(), time.process_time()
-    gc.disable()
     db.load()
-    gc.enable()
     took = time.process_time() - started
-    gc.collect()
-    gc.freeze()
+    garbage.settle()
     count = sum(len(table) for table in db.tables.values())
     each = (resident() - before) / count
     vms, longest = db.table("VM").rows(), 0.0

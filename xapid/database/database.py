@@ -6,7 +6,6 @@ commit that changed something is one *generation*; it feeds the event log and th
 
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import attrs
 from twisted.internet import defer
 
 from xapid.database.encodings import Encodings
+from xapid.database.garbage import no_collections
 from xapid.database.journal import Batch, Journal, NoJournal, Put
 from xapid.database.row import Row
 from xapid.database.table import Table, relate, targets
@@ -130,17 +130,12 @@ class Database:
     def load(self) -> bool:
         """Fill the tables from the journal; whether it held anything. Raises JournalError."""
         newest = -1
-        collecting = gc.isenabled()
-        gc.disable()  # nothing that comes is garbage, and looking for some again and again takes most of the time
-        try:
+        with no_collections():
             for kept in self._journal.load(self.api):
                 table = self.tables.get(kept.cls)
                 if table is not None:
                     table.load(kept)
                     newest = max(newest, kept.modified)
-        finally:
-            if collecting:
-                gc.enable()
         for table in self.tables.values():
             table.loaded()
         self.meta.update(self._journal.load_meta())
