@@ -336,7 +336,7 @@ class Process:
     async def _start_again(self) -> None:
         try:
             await self._daemon.stop()
-            gc.unfreeze()
+            garbage.unsettle()
             self._daemon = Daemon(self._daemon.config, self._reactor, self._daemon)
             self._daemon.restart = self._restart
             await self._daemon.start()

@@ -142,12 +142,12 @@ def test_bonds_are_refused_in_order(api, host, eth0, eth1, refused, change):
     """Each refusal while everything after it would be refused too."""
     used, unmanaged = api.PIF.get_network(eth0), a_network(api, managed=False)
     free, bond = a_network(api), api.Bond.create
-    assert refused(bond, unmanaged, [], "x", "lacp", {"a": "b"}) == ["NETWORK_UNMANAGED", unmanaged]
+    assert refused(bond, "OpaqueRef:NULL", [], "x", "lacp", {"a": "b"}) == ["PIF_BOND_NEEDS_MORE_MEMBERS"]
+    assert refused(bond, unmanaged, [eth0], "x", "lacp", {"a": "b"}) == ["NETWORK_UNMANAGED", unmanaged]
     assert refused(bond, used, [eth0], "x", "lacp", {"a": "b"}) == ["NETWORK_ALREADY_CONNECTED", host, eth0]
-    assert refused(bond, free, [], "x", "lacp", {"a": "b"}) == ["MAC_INVALID", "x"]
-    assert refused(bond, free, [], "", "lacp", {"a": "b"}) == ["INVALID_VALUE", "properties", "a = b"]
-    assert refused(bond, free, [], "", "lacp", {}) == ["PIF_BOND_NEEDS_MORE_MEMBERS"]
     change(eth1, primary_address_type="IPv6", managed=False)
+    assert refused(bond, free, [eth0, eth1], "x", "lacp", {"a": "b"}) == ["MAC_INVALID", "x"]
+    assert refused(bond, free, [eth0, eth1], "", "lacp", {"a": "b"}) == ["INVALID_VALUE", "properties", "a = b"]
     assert refused(bond, free, [eth0, eth1], "") == ["PIF_INCOMPATIBLE_PRIMARY_ADDRESS_TYPE", eth1]
     change(eth1, primary_address_type="IPv4")
     assert refused(bond, free, [eth0, eth1], "") == ["PIF_UNMANAGED", eth1]

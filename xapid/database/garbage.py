@@ -32,3 +32,8 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
+
+
+def unsettle() -> None:
+    """What was there may go: look at everything again."""
+    gc.unfreeze()

@@ -41,15 +41,15 @@ _AGGREGATION_KEY = "lacp-aggregation-key"
 
 async def create(context: Context, network: str, members: tuple[str, ...], MAC: str, mode: str, properties: Any) -> str:
     db = context.db
+    if not members:
+        raise XenAPIError("PIF_BOND_NEEDS_MORE_MEMBERS")
     pifs = [db.get("PIF", ref) for ref in dict.fromkeys(members)]
-    target = check_network_free(db, network, pifs[0].host if pifs else NULL_REF)
+    target = check_network_free(db, network, pifs[0].host)
     if any(is_on_sriov(db, db.get("PIF", ref)) for ref in target.PIFs):
         raise XenAPIError("NETWORK_INCOMPATIBLE_WITH_BOND", network)
     if MAC:
         check_mac(MAC)
     settings = _with_defaults(mode, properties)
-    if not pifs:
-        raise XenAPIError("PIF_BOND_NEEDS_MORE_MEMBERS")
     _check_members(db, pifs)
     primary = _primary(pifs)
     vifs = _local_vifs(db, primary.host, [pif.network for pif in pifs])

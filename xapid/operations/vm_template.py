@@ -7,7 +7,6 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 from xapid.operations import allowed
 from xapid.operations.context import Context
-from xapid.operations.vm_create import new_metrics
 
 
 def set_is_a_template(context: Context, self: str, value: bool) -> None:
@@ -29,17 +28,20 @@ def set_is_default_template(context: Context, vm: str, value: bool) -> None:
 
 
 def make_ordinary(context: Context, vm: Row) -> None:
-    """Make a VM that can be started of a template; it counts as installed now."""
+    """Make a VM that can be started of a template; it counts as installed now, if it has metrics to say so."""
     db = context.db
     with db.transaction() as tx:
-        metrics = vm.metrics if vm.metrics in db.table("VM_metrics") else new_metrics(tx)
-        tx.update(metrics, install_time=context.now())
-        tx.update(vm, is_a_template=False, metrics=metrics)
+        if vm.metrics in db.table("VM_metrics"):
+            tx.update(vm.metrics, install_time=context.now())
+        tx.update(vm, is_a_template=False)
         allowed.refresh(tx, db, db.get("VM", vm.ref))
 
 
 def _make_template(context: Context, vm: Row) -> None:
-    """Errors: those of the operation make_into_template; VM_IS_PROTECTED."""
+    """Errors: those of the operation make_into_template; VM_IS_PROTECTED; HANDLE_INVALID without metrics.
+
+    A template has no metrics, and a VM that was one gets new ones when it is started.
+    """
     db = context.db
     allowed.check(db, vm, "make_into_template")
     if vm.ha_always_run or vm.ha_restart_priority == "restart":
@@ -47,7 +49,6 @@ def _make_template(context: Context, vm: Row) -> None:
     with db.transaction() as tx:
         for ref in vm.VUSBs:
             tx.destroy(ref)
-        if vm.metrics in db.table("VM_metrics"):
-            tx.destroy(vm.metrics)
+        tx.destroy(db.get("VM_metrics", vm.metrics))
         tx.update(vm, is_a_template=True, ha_always_run=False, groups=(), metrics=NULL_REF)
         allowed.refresh(tx, db, db.get("VM", vm.ref))
