@@ -12,10 +12,13 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from xapid.actions import actions
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.http_actions import HttpAction
 from xapid.datamodel.types import Int, Map, Ref, Set, String, Void
+from xapid.dispatch.http_credentials import HttpAuthenticator
 from xapid.http.credentials import Credentials
+from xapid.http.files import WebRoot
 from xapid.http.protocol import HttpProtocol
 from xapid.http.server import HttpServer
 from xapid.testing.processes import NO_FAST_PATH
@@ -213,3 +216,29 @@ class Site:
     def client(self) -> Client:
         self.clients.append(Client(self.server, self.clock))
         return self.clients[-1]
+
+
+class Web:
+    """The HTTP side of a pool in this process, with everything that it serves, but without sockets."""
+
+    def __init__(self, server: Any) -> None:
+        self.pool, self.clock = server.pool, server.clock
+        self.authenticator = HttpAuthenticator(self.pool.services)
+        self.served = actions(self.pool, self.authenticator, self.clock, lambda: 443, WebRoot().serve)
+        self._servers: dict[str, HttpServer] = {}
+
+    def ask(self, method: str, target: str, body: bytes | None = None, headers: str = "", host: str = "") -> Answered:
+        """The answer of a host (the coordinator) to a request, when it is complete; time passes meanwhile."""
+        host = host or self.pool.services.role.coordinator
+        if host not in self._servers:
+            parts = (self.pool.dispatcher, host, self.authenticator)
+            self._servers[host] = HttpServer(*parts, clock=self.clock, actions=self.served)
+        client = Client(self._servers[host], self.clock)
+        length = "" if body is None else f"Content-Length: {len(body)}\r\n"
+        client.send(
+            f"{method} {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{headers}{length}\r\n".encode() + (body or b"")
+        )
+        self.clock.until(lambda: not client.socket.is_open, 60.0)
+        answer = client.answer()
+        client.lose(cleanly=True)
+        return answer

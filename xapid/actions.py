@@ -14,6 +14,7 @@ from xapid.http.blob_actions import BlobActions
 from xapid.http.console_actions import ConsoleActions
 from xapid.http.database_actions import DatabaseActions
 from xapid.http.exchange import Serve
+from xapid.http.report_actions import ReportActions
 from xapid.http.rrd_actions import RrdActions
 from xapid.http.vdi_actions import VdiActions
 from xapid.http.vm_actions import VmActions
@@ -23,7 +24,10 @@ from xapid.http.work import Works
 def actions(
     pool: Pool, authenticator: HttpAuthenticator, clock: IReactorTime, port: Callable[[], int], root: Serve
 ) -> dict[str, Serve]:
-    """A function for the name of each action that is served. ``port`` is where every host answers, ``root`` serves files."""
+    """A function for the name of each action that is served.
+
+    ``port`` is where every host answers; ``root`` serves files.
+    """
     db, services, dispatcher = pool.db, pool.services, pool.dispatcher
     works = Works(db, services, dispatcher, port)
     return {
@@ -35,4 +39,5 @@ def actions(
         **RrdActions(db, services, clock).actions,
         **ConsoleActions(db, services).actions,
         **DatabaseActions(works).actions,
+        **ReportActions(db, services, pool.config, clock).actions,
     }

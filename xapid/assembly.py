@@ -204,6 +204,7 @@ async def assemble(
         role=role,
         blobs=blobs,
         audit=audit,
+        run=run,
         callers=Callers(db, clock, register=config.register_callers),
     )
     surroundings = Surroundings(blocks=BlockStore(None if state is None else state / "disks", run))

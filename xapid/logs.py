@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+from collections import deque
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final, TextIO
@@ -19,6 +20,7 @@ import attrs
 from twisted.logger import FileLogObserver as Written
 from twisted.logger import (
     FilteringLogObserver,
+    ILogObserver,
     LogEvent,
     LogLevel,
     LogLevelFilterPredicate,
@@ -27,6 +29,7 @@ from twisted.logger import (
     formatEventAsClassicLogText,
     globalLogBeginner,
 )
+from zope.interface import implementer
 
 REQUEST_ID: Final = "x-request-id"
 _NUMBER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -52,6 +55,27 @@ doing: ContextVar[Doing | None] = ContextVar("doing", default=None)
 """The request on whose behalf what runs now runs."""
 
 
+@implementer(ILogObserver)
+class Recent:
+    """The latest lines, for reports."""
+
+    def __init__(self, most: int = 5_000) -> None:
+        self._lines: deque[str] = deque(maxlen=most)
+
+    def __call__(self, event: LogEvent) -> None:
+        line = as_text(event)
+        if line is not None:
+            self._lines.append(line)
+
+    def lines(self) -> list[str]:
+        """The oldest first, each with its end."""
+        return list(self._lines)
+
+
+recent: Final = Recent()
+"""What was logged last, from the chosen level up."""
+
+
 def number(wanted: str | None) -> str:
     """The number of a new request: the one that its client wants, if it is one, or a new one."""
     if wanted is not None and _NUMBER.fullmatch(wanted):
@@ -63,8 +87,9 @@ def begin(level: str, stream: TextIO = sys.stderr, *, form: str = "human") -> No
     """Send what is logged from now on to ``stream``, as ``human`` or ``json``."""
     wanted = LogLevelFilterPredicate(LogLevel.levelWithName(level))
     write = as_json if form == "json" else as_text
-    observer = FilteringLogObserver(Written(stream, write), [wanted])
-    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+    written = Written(stream, write)
+    observers = [FilteringLogObserver(written, [wanted]), FilteringLogObserver(recent, [wanted])]
+    globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
 
 
 def as_text(event: LogEvent) -> str | None:

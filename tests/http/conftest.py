@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from twisted.internet.task import Clock
 
-from http_in_memory import Site, StubAuthenticator, StubDispatcher
+from http_in_memory import Site, StubAuthenticator, StubDispatcher, Web
 
 
 @pytest.fixture
@@ -33,3 +33,9 @@ def site(dispatcher: StubDispatcher, authenticator: StubAuthenticator, clock: Cl
         if not client.is_lost:
             client.lose()
     assert clock.getDelayedCalls() == []
+
+
+@pytest.fixture
+def web(xapid_server) -> Web:
+    """The HTTP side of the pool in this process."""
+    return Web(xapid_server)

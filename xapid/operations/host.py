@@ -22,7 +22,6 @@ from xapid.operations.host_calls import (
     get_data_sources,
     get_diagnostic_timing_stats,
     get_sm_diagnostics,
-    get_system_status_capabilities,
     get_thread_diagnostics,
     get_tracked_user_agents,
     ha_xapi_healthcheck,
@@ -70,6 +69,7 @@ from xapid.operations.host_power import (
     tickle_heartbeat,
 )
 from xapid.operations.host_power_on import power_on, set_power_on_mode
+from xapid.operations.host_reports import bugreport_upload, get_system_status_capabilities
 from xapid.operations.host_rights import (
     apply_edition,
     disable_external_auth,

@@ -10,8 +10,6 @@ from xapid.operations.context import Context
 from xapid.operations.measures import of_host
 from xapid.placement.memory import free
 
-_CAPABILITIES = '<?xml version="1.0" ?>\n<system-status-capabilities>\n</system-status-capabilities>\n'
-
 
 def dmesg(context: Context, host: str) -> str:
     row = context.db.get("host", host)
@@ -45,11 +43,6 @@ async def query_data_source(context: Context, host: str, data_source: str) -> fl
 
 async def forget_data_source_archives(context: Context, host: str, data_source: str) -> None:
     (await of_host(context, host)).forget(data_source)
-
-
-def get_system_status_capabilities(context: Context, host: str) -> str:
-    context.db.get("host", host)
-    return _CAPABILITIES
 
 
 def get_diagnostic_timing_stats(context: Context, host: str, counts: bool) -> Any:

@@ -27,3 +27,7 @@ class PostFailed(Exception):
         super().__init__(reason, text)
         self.reason = reason
         self.text = text
+
+
+class UploadFailed(Exception):
+    """A file did not arrive (:meth:`xapid.pool.elsewhere.Elsewhere.upload`). The text says why."""

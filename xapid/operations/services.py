@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from xapid.agent.power.modes import PowerOn
     from xapid.auth.callers import Callers
     from xapid.auth.logins import Logins
-    from xapid.auth.passwords import Passwords
+    from xapid.auth.passwords import Passwords, Run
     from xapid.auth.rbac import Rbac
     from xapid.auth.sessions import Sessions
     from xapid.database.event_log import EventLog
@@ -80,12 +80,16 @@ class Services:
     blobs: BlobStore
     audit: Any
     callers: Callers
+    run: Run
+    """Where what takes its time is done, away from everything else."""
     observer: Any = None
     """Where agents report what they notice (:class:`xapid.agent.interface.IAgentObserver`)."""
     pool: Any = None
     """Joining and leading a pool of daemons (:class:`xapid.pool.federation.Federation`)."""
     elsewhere: Any = None
     """Other pools, and files at addresses (:class:`xapid.pool.elsewhere.Elsewhere`)."""
+    traces: Callable[[], Iterable[tuple[str, bytes]]] = tuple
+    """What was traced into files, each with its name."""
     archives: Any = None
     """Sessions with databases of dumps (:class:`xapid.dispatch.archives.Archives`)."""
     restart: Callable[[float], None] = lambda seconds: None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import AsyncIterable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, cast
+from typing import IO, Any, Final, cast
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from twisted.internet import defer
@@ -29,6 +29,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.operations.posts import Posted
 from xapid.pool.client import TIMEOUT, Unverified, UnverifiedPolicy, XenAPIClient
 from xapid.pool.posting import post
+from xapid.pool.uploading import upload
 from xapid.wire.xmlrpc import parse_value
 
 HTTPS: Final = 443
@@ -60,6 +61,10 @@ class Elsewhere:
     async def post(self, *args: Any, **options: Any) -> Posted:
         """What :func:`xapid.pool.posting.post` does, from here."""
         return await post(self._reactor, *args, **options)
+
+    async def upload(self, url: str, file: IO[bytes], proxy: str = "") -> None:
+        """What :func:`xapid.pool.uploading.upload` does, from here."""
+        await upload(self._reactor, url, file, proxy)
 
     async def fetch(self, url: str) -> Fetched:
         """The file at ``url``. Errors: IMPORT_ERROR."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 from xml.sax.saxutils import quoteattr
 
 from xapid.database.database import Database
@@ -16,10 +16,14 @@ SCHEMA: Final = (5, 909)
 _AT_ONCE: Final = 64 * 1024
 
 
-def write(db: Database) -> Iterator[bytes]:
+Hide = Callable[[str, str, Any], Any]
+"""Given a class, a field and its value, what is written in its place."""
+
+
+def write(db: Database, hide: Hide | None = None) -> Iterator[bytes]:
     """The dump, in pieces, as of the moment when the first is asked for; objects that end with the daemon are left out.
 
-    It holds secrets, as the database does.
+    It holds secrets, as the database does, unless somebody hides them.
     """
     major, minor = SCHEMA
     rows = {name: table.rows() if table.lasts and name != "role" else [] for name, table in sorted(db.tables.items())}
@@ -33,7 +37,11 @@ def write(db: Database) -> Iterator[bytes]:
         size = 0
         columns = _columns(db.tables[name])
         for row in present:
-            values = "".join(f" {column}={quoteattr(protect(text_of(getattr(row, field))))}" for column, field in columns)
+            values = "".join(
+                f" {column}={quoteattr(protect(text_of(value if hide is None else hide(name, field, value))))}"
+                for column, field in columns
+                for value in (getattr(row, field),)
+            )
             parts.append(f'<row ref="{row.ref}" __ctime="{row._created}" __mtime="{row._modified}" _ref="{row.ref}"{values}/>')
             size += len(parts[-1])
             if size > _AT_ONCE:
