@@ -18,7 +18,7 @@ from xapid.datamodel.http_actions import HttpAction
 from xapid.datamodel.types import Int, Map, Ref, Set, String, Void
 from xapid.dispatch.http_credentials import HttpAuthenticator
 from xapid.http.credentials import Credentials
-from xapid.http.files import WebRoot
+from xapid.http.exchange import Exchange
 from xapid.http.protocol import HttpProtocol
 from xapid.http.server import HttpServer
 from xapid.testing.processes import NO_FAST_PATH
@@ -218,13 +218,17 @@ class Site:
         return self.clients[-1]
 
 
+async def _nothing(exchange: Exchange) -> None:
+    exchange.refuse(404)
+
+
 class Web:
     """The HTTP side of a pool in this process, with everything that it serves, but without sockets."""
 
     def __init__(self, server: Any) -> None:
         self.pool, self.clock = server.pool, server.clock
         self.authenticator = HttpAuthenticator(self.pool.services)
-        self.served = actions(self.pool, self.authenticator, self.clock, lambda: 443, WebRoot().serve)
+        self.served = actions(self.pool, self.authenticator, self.clock, lambda: 443, _nothing)
         self._servers: dict[str, HttpServer] = {}
 
     def ask(self, method: str, target: str, body: bytes | None = None, headers: str = "", host: str = "") -> Answered:

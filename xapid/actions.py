@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -10,15 +11,20 @@ from xapid.assembly import Pool
 from xapid.cli.catalogue import commands
 from xapid.cli.serving import CommandLines
 from xapid.dispatch.http_credentials import HttpAuthenticator
+from xapid.http.backup_actions import BackupActions, Failed
 from xapid.http.blob_actions import BlobActions
 from xapid.http.console_actions import ConsoleActions
 from xapid.http.database_actions import DatabaseActions
 from xapid.http.exchange import Serve
+from xapid.http.refused_actions import REFUSED
 from xapid.http.report_actions import ReportActions
 from xapid.http.rrd_actions import RrdActions
+from xapid.http.sharing_actions import SharingActions
 from xapid.http.vdi_actions import VdiActions
 from xapid.http.vm_actions import VmActions
 from xapid.http.work import Works
+from xapid.state.backup import BackupError, backup
+from xapid.state.restore import unpack
 
 
 def actions(
@@ -28,7 +34,7 @@ def actions(
 
     ``port`` is where every host answers; ``root`` serves files.
     """
-    db, services, dispatcher = pool.db, pool.services, pool.dispatcher
+    db, services, dispatcher, state = pool.db, pool.services, pool.dispatcher, pool.config.state_directory
     works = Works(db, services, dispatcher, port)
     return {
         "get_root": root,
@@ -39,5 +45,24 @@ def actions(
         **RrdActions(db, services, clock).actions,
         **ConsoleActions(db, services).actions,
         **DatabaseActions(works).actions,
+        **BackupActions(works, state, lambda file: _back_up(state, file), lambda file: _restore(state, file)).actions,
+        **SharingActions(works, clock).actions,
+        **REFUSED,
         **ReportActions(db, services, pool.config, clock).actions,
     }
+
+
+def _back_up(state: Path | None, file: Path) -> None:
+    assert state is not None
+    try:
+        backup(state, file)
+    except BackupError as problem:
+        raise Failed(str(problem)) from problem
+
+
+def _restore(state: Path | None, file: Path) -> None:
+    assert state is not None
+    try:
+        unpack(state, file)
+    except BackupError as problem:
+        raise Failed(str(problem)) from problem

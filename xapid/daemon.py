@@ -45,6 +45,7 @@ from xapid.listening import Sockets, adopt, allow_many_connections, bind
 from xapid.operations.measuring import Measuring
 from xapid.pool.neighbours import Neighbours
 from xapid.state import StateDirectory, certificate
+from xapid.state.restore import put_in_place
 
 log = Logger()
 
@@ -74,6 +75,8 @@ class Daemon:
         self._certificate: Certificate | None = None
         directory = self.config.state_directory
         self._state = None if directory is None else StateDirectory(directory)
+        if directory is not None and put_in_place(directory):
+            log.info("a backup was put in the place of what was kept")
 
     # As the site of the pool --------------------------------------------------------------------------------------------
 

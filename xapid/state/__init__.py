@@ -7,6 +7,7 @@
 ``disks/``                the contents of simulated disks
 ``initial-password``      root's first password, until it is changed
 ``audit.log``             who called what
+``restored/``             what a backup held that the next start is to use
 ``lock``                  locked by the daemon that uses the directory; says its process
 ========================  ==============================================================================================
 """
