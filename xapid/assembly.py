@@ -18,6 +18,7 @@ from xapid.agent.simulator.disks import BlockStore
 from xapid.agent.simulator.durations import PROFILES
 from xapid.agent.simulator.host import SimulatedHost
 from xapid.agent.simulator.machine import Machine, Surroundings
+from xapid.agent.simulator.others import Process
 from xapid.agent.values import PifState
 from xapid.auth import roles
 from xapid.auth.audit import AuditLog, FileStore, MemoryStore
@@ -45,6 +46,8 @@ from xapid.inventory.presets import preset
 from xapid.inventory.processors import cpu_info
 from xapid.operations import adoption, allowed
 from xapid.operations.binding import bind
+from xapid.operations.host_settings import clock_offset
+from xapid.operations.presence import Presence
 from xapid.operations.reports import Reports
 from xapid.operations.routine_checks import RoutineChecks
 from xapid.operations.services import Services
@@ -85,6 +88,10 @@ class Site(Protocol):
     def certificate(self) -> HostCertificate | None:
         """What they present; known once :meth:`open` was called."""
 
+    @property
+    def process(self) -> Process | None:
+        """The process that comes and goes with the first of them; None if it is somebody else's."""
+
 
 @attrs.frozen
 class Nowhere:
@@ -92,6 +99,7 @@ class Nowhere:
 
     port: int = 443
     certificate: HostCertificate | None = None
+    process: Process | None = None
 
     def open(self, hosts: int) -> Sequence[str]:
         """Successive loopback addresses."""
@@ -126,6 +134,7 @@ class Pool:
         self.sweep.start()
         self.schedules.start()
         self.checks.start()
+        self.services.presence.start()
 
     def stop(self) -> None:
         """End what happens by itself."""
@@ -136,6 +145,7 @@ class Pool:
         self.sweep.stop()
         self.schedules.stop()
         self.checks.stop()
+        self.services.presence.stop()
 
     def hosts(self) -> list[Row]:
         """The hosts that answer from this process, the coordinator first."""
@@ -191,17 +201,20 @@ async def assemble(
     agents = HostAgents(db)
     state = config.state_directory
     audit = AuditLog(db, clock, MemoryStore() if state is None else FileStore(state / "audit.log"))
+    tasks = Tasks(db, ids, clock, xmlrpc.value_text)
+    presence = Presence(db, clock, tasks.cancel_all_of)
     services = Services(
         api=api,
         sessions=sessions,
         passwords=passwords,
         logins=Logins(db, sessions, passwords, rbac, clock, secrets),
         rbac=rbac,
-        tasks=Tasks(db, ids, clock, xmlrpc.value_text),
+        tasks=tasks,
         events=events,
         event_queue=EventQueue(events, clock.seconds),
         agents=agents,
         role=role,
+        presence=presence,
         blobs=blobs,
         audit=audit,
         run=run,
@@ -209,12 +222,17 @@ async def assemble(
     )
     surroundings = Surroundings(blocks=BlockStore(None if state is None else state / "disks", run))
     federation = Federation(db, clock, role, agents, secrets, passwords, Reports(db, clock, services), lambda: site.port)
+    federation.liveness.presence = presence
+    presence.leads = lambda: federation.membership.leader is None
+    presence.simulated = lambda: _beating(pool)
     federation.left = lambda: sessions.destroy_where(lambda session: True)
     services.pool = federation
     federation.answer_inquiry = Inquiries(db, services).answer
     services.elsewhere = Elsewhere(clock, lambda: site.port)
     for number, row in enumerate(_ordered(db, elsewhere)):
         agent = simulated_host(db, row, clock, federation, surroundings, config, number, plugins)
+        if number == 0:
+            agent.belongs_to(site.process)
         agents.add(row.ref, agent)
         await adoption.take_up(db, agent, row.ref)
     allowed.fill_in(db)
@@ -259,11 +277,19 @@ async def start_afresh(pool: Pool, site: Site, secrets: PoolSecrets, plugins: Pl
     pool.surroundings = Surroundings()
     row = db.get("host", host)
     agent = simulated_host(db, row, pool.clock, services.pool, pool.surroundings, config, plugins=plugins)
+    agent.belongs_to(site.process)
     services.agents.add(host, agent)
     site.serve_as(host)
     await adoption.take_up(db, agent, host)
     with db.transaction() as tx:
         allowed.refresh(tx, db, *(row for table in db.tables.values() if "allowed_operations" in table.stored for row in table))
+
+
+def _beating(pool: Pool) -> dict[str, float]:
+    """The simulated hosts of a pool whose agents run, and what their clocks show."""
+    now = pool.clock.seconds()
+    running = [host for host in pool.hosts() if host.uuid not in pool.surroundings.switched_off]
+    return {host.uuid: now + clock_offset(pool.db, host) for host in running}
 
 
 def _ordered(db: Database, elsewhere: Collection[str]) -> list[Row]:

@@ -49,6 +49,8 @@ from xapid.state.restore import put_in_place
 
 log = Logger()
 
+GRACE: Final = 1.0
+"""Seconds between the call that ends the process and its end."""
 JOURNAL_FAILED: Final = 74
 """Exit status when what was acknowledged could no longer be kept (EX_IOERR)."""
 
@@ -72,7 +74,7 @@ class Daemon:
         self._ports: list[IListeningPort] = []
         self._servers: list[HttpServer] = []
         self._threads = HashingThreads(reactor)
-        self._certificate: Certificate | None = None
+        self._certificate: Certificate | None = None if former is None else former._certificate
         directory = self.config.state_directory
         self._state = None if directory is None else StateDirectory(directory)
         if directory is not None and put_in_place(directory):
@@ -85,7 +87,8 @@ class Daemon:
         addresses = self._sockets.open(hosts)
         names = list(dict.fromkeys([*addresses, self.config.bind, "localhost"]))
         now = datetime.fromtimestamp(self._reactor.seconds(), UTC)
-        self._certificate = certificate(self.config, self._state, names, now)
+        if self._certificate is None or self._state is not None:
+            self._certificate = certificate(self.config, self._state, names, now)
         return addresses
 
     def serve_as(self, host: str) -> None:
@@ -108,6 +111,21 @@ class Daemon:
             not_before=leaf.not_valid_before_utc,
             not_after=leaf.not_valid_after_utc,
         )
+
+    # As the process of the first host ------------------------------------------------------------------------------------
+
+    @property
+    def process(self) -> Daemon:
+        """The first host comes and goes with this process."""
+        return self
+
+    def begin_anew(self) -> None:
+        """The host restarts, or its agent: so does the daemon, when what is being answered has been answered."""
+        self._reactor.callLater(GRACE, self.restart)
+
+    def end(self) -> None:
+        """The host was switched off, or its agent ended: nothing is to start the process again."""
+        self._reactor.callLater(GRACE, self._reactor.stop)
 
     # Life ---------------------------------------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ def start(api, xapid_clock):
 
 
 @pytest.fixture
-def refit(api, xapid_server):
+def refit(api, xapid_server, xapid_clock):
     """Switches a host off, gives it other processors, and has it come back."""
 
     def change(host, generation):
@@ -45,6 +45,7 @@ def refit(api, xapid_server):
         api.host.disable(host)
         machine.metrics._machine = machine.machine.__class__(hostname="x", cpus=16, sockets=2, cpu_info=info)
         api.host.reboot(host)
+        xapid_clock.pass_time(120)
 
     return change
 

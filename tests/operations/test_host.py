@@ -64,14 +64,20 @@ def test_a_host_that_is_rebooted_comes_back_enabled_with_its_storage(api, member
     xapid_clock.pass_time(100)
     api.host.disable(member)
     api.host.reboot(member)
+    assert api.host_metrics.get_live(api.host.get_metrics(member)) is False
+    xapid_clock.pass_time(120)
+    assert api.host_metrics.get_live(api.host.get_metrics(member)) is True
     assert api.host.get_enabled(member) is True
     assert all(api.PBD.get_currently_attached(pbd) for pbd in api.host.get_PBDs(member))
     assert float(api.host.get_other_config(member)["boot_time"]) >= float(before) + 100
 
 
-def test_a_host_that_is_to_stay_disabled_stays_so_over_a_reboot(api, member):
+def test_a_host_that_is_to_stay_disabled_stays_so_over_a_reboot(api, member, xapid_clock):
     api.host.disable(member, False)
+    api.host.disable(member, True)  # which changes nothing
     api.host.reboot(member)
+    xapid_clock.pass_time(120)
+    assert api.host_metrics.get_live(api.host.get_metrics(member)) is True
     assert api.host.get_enabled(member) is False
 
 

@@ -15,6 +15,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
 from xapid.operations.host_power_on import power_on, set_power_on_mode
 from xapid.operations.plugins import find
+from xapid.operations.presence import Presence
 from xapid.operations.remote_power import cut_power
 
 MAC = "02:00:00:00:00:2a"
@@ -94,7 +95,9 @@ class Figures:
 @pytest.fixture
 def context(world, surroundings):
     context = world.context
-    context.services, context.task = SimpleNamespace(power=Power(), role=SimpleNamespace(coordinator=world.host)), Task()
+    services = SimpleNamespace(power=Power(), role=SimpleNamespace(coordinator=world.host), starting=set())
+    services.presence = Presence(world.db, world.clock, lambda host: None)
+    context.services, context.task = services, Task()
     power = SimulatedPower(world.row(world.host).uuid, surroundings, lambda: None)
     context.agent = lambda host=None: SimpleNamespace(power=power, metrics=Figures())
     return context

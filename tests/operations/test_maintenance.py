@@ -295,7 +295,7 @@ def test_a_processing_host_is_removed_when_nothing_runs_there(api, hosts, runs, 
     assert home not in api.host.get_all()
 
 
-def test_the_network_of_a_host_with_a_role_changes_in_maintenance_only(api, hosts, refused):
+def test_the_network_of_a_host_with_a_role_changes_in_maintenance_only(api, hosts, refused, xapid_clock):
     """And its agent is restarted then only. Hosts without a role are not that strict."""
     _, home, other = hosts
     pifs = {api.PIF.get_host(ref): ref for ref, pif in api.PIF.get_all_records().items() if pif["device"] == "eth1"}
@@ -308,7 +308,8 @@ def test_the_network_of_a_host_with_a_role_changes_in_maintenance_only(api, host
     assert address(home, 2) == refused(api.host.restart_agent, home) == ["HOST_NOT_DISABLED"]
     api.host.disable(home)
     assert address(home, 2) == refused(api.host.restart_agent, home) == []
-    api.host.enable(home)
+    xapid_clock.pass_time(20)
+    assert api.host.get_enabled(home)  # as after every start
     assert refused(api.host.management_reconfigure, pifs[home]) == ["HOST_NOT_DISABLED"]
     api.host.disable(home)
     api.host.management_reconfigure(pifs[home])

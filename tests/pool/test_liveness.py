@@ -9,6 +9,7 @@ from xapid.agent.values import AgentFailure
 from xapid.database import Database
 from xapid.datamodel.catalogue import catalogue
 from xapid.ids import Ids
+from xapid.operations.presence import Presence
 from xapid.pool.liveness import Beat, Liveness
 from xapid.pool.membership import Place
 
@@ -26,6 +27,8 @@ class World:
         self.began, self.ahead, self.silent = 1.0, 0.0, False
         self.taken_up: list[str] = []
         self.liveness = Liveness(self.db, self.clock, lambda: [Place("member", "127.0.0.2", 443)], self.ask, self.take_up)
+        self.presence = Presence(self.db, self.clock, lambda host: None)
+        self.liveness.presence = self.presence
         self.liveness.heard("member", Beat(self.began, 0))
         self.liveness.start()
 

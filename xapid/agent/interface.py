@@ -286,14 +286,17 @@ class IPower(Interface):
     async def power_status(remote: RemoteHost) -> str:
         """``on``, ``off`` or ``unknown``."""
 
-    async def reboot() -> None:
-        """Restart this host."""
+    async def reboot() -> float | None:
+        """Restart this host. Returns in how many seconds it is up again, or None if nobody can say: it will report."""
 
     async def shutdown() -> None:
         """Switch this host off."""
 
-    async def restart_agent() -> None:
-        """Restart the agent; domains run on."""
+    async def restart_agent() -> float | None:
+        """Restart the agent; domains run on. Returns as :meth:`reboot` does."""
+
+    async def shutdown_agent() -> None:
+        """End the agent; domains run on. Nobody but the machine's own means brings it back."""
 
 
 class IMetrics(Interface):

@@ -41,6 +41,25 @@ from xapid.operations.host_certificates import (
     install_server_certificate,
     reset_server_certificate,
 )
+from xapid.operations.host_cycles import (
+    prepare_for_poweroff,
+    reboot,
+    restart_agent,
+    shutdown,
+    shutdown_agent,
+    tickle_heartbeat,
+)
+from xapid.operations.host_local import (
+    allocate_resources_for_vm,
+    attach_static_vdis,
+    detach_static_vdis,
+    get_sched_gran,
+    notify,
+    set_localdb_key,
+    set_sched_gran,
+    sm_dp_destroy,
+    update_firewalld_service_status,
+)
 from xapid.operations.host_migration import migrate_receive
 from xapid.operations.host_networking import (
     get_management_interface,
@@ -61,12 +80,7 @@ from xapid.operations.host_power import (
     get_uncooperative_domains,
     get_uncooperative_resident_VMs,
     get_vms_which_prevent_evacuation,
-    prepare_for_poweroff,
-    reboot,
-    restart_agent,
     retrieve_wlb_evacuate_recommendations,
-    shutdown,
-    tickle_heartbeat,
 )
 from xapid.operations.host_power_on import power_on, set_power_on_mode
 from xapid.operations.host_reports import bugreport_upload, get_system_status_capabilities
@@ -88,7 +102,6 @@ from xapid.operations.host_settings import (
     enable_ssh,
     get_ntp_servers_status,
     get_ntp_synchronized,
-    get_sched_gran,
     get_server_localtime,
     get_servertime,
     list_timezones,

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from xapid.database import Database, Row, Transaction
 from xapid.datamodel.errors import XenAPIError
-from xapid.datamodel.types import NULL_REF, frozenmap
+from xapid.datamodel.types import NULL_REF
 from xapid.operations import allowed, balancing
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
-from xapid.operations.evacuation import empty, leave_no_vms
+from xapid.operations.evacuation import empty
 from xapid.operations.evacuation_plan import plan_evacuation, resident_vms
-from xapid.operations.host_roles import assert_in_maintenance, assert_may_leave
-from xapid.operations.levelling import level_pool, take_processors
-from xapid.operations.power_state import set_halted
-from xapid.operations.remote_power import cut_power
-from xapid.operations.storage_rows import plug_pbd
+from xapid.operations.host_roles import assert_may_leave
+from xapid.operations.levelling import level_pool
+from xapid.operations.local_facts import AUTO_ENABLE, UNTIL_REBOOT, fact, forget_all, keep
 from xapid.placement.checks import is_live
-
-_STAYS_DISABLED = "stays_disabled:"
-"""Prefix of the fact, kept over restarts, that an administrator wants a host to stay disabled."""
 
 
 def disable(context: Context, host: str, auto_enable: bool) -> None:
@@ -30,7 +23,7 @@ def disable(context: Context, host: str, auto_enable: bool) -> None:
     with context.db.transaction() as tx:
         tx.update(row, enabled=False)
         if not auto_enable:
-            tx.set_meta(_STAYS_DISABLED + row.uuid, "true")
+            keep(tx, row, AUTO_ENABLE, "false")
         allowed.refresh(tx, context.db, row)
 
 
@@ -38,37 +31,16 @@ def enable(context: Context, host: str) -> None:
     row = context.db.get("host", host)
     if row.enabled:
         return
+    if host in context.services.starting:
+        raise XenAPIError("HOST_STILL_BOOTING")
     if row.pending_guidances:
         raise XenAPIError("HOST_PENDING_MANDATORY_GUIDANCE_NOT_EMPTY", host)
+    if fact(context.db, row, UNTIL_REBOOT) == "true":
+        raise XenAPIError("HOST_DISABLED_UNTIL_REBOOT", host)
     with context.db.transaction() as tx:
         tx.update(row, enabled=True)
-        tx.set_meta(_STAYS_DISABLED + row.uuid, None)
+        keep(tx, row, AUTO_ENABLE, "true")
         allowed.refresh(tx, context.db, row)
-
-
-async def shutdown(context: Context, host: str) -> None:
-    await _go_down(context, host)
-    await context.agent(host).power.shutdown()
-    _went_down(context, host)
-    await cut_power(context, host)
-
-
-async def reboot(context: Context, host: str) -> None:
-    await _go_down(context, host)
-    await context.agent(host).power.reboot()
-    _went_down(context, host)
-    await come_back(context, host)
-
-
-async def prepare_for_poweroff(context: Context, host: str) -> None:
-    await _go_down(context, host)
-
-
-async def restart_agent(context: Context, host: str) -> None:
-    assert_in_maintenance(context.db.get("host", host))
-    await context.agent(host).power.restart_agent()
-    with context.db.transaction() as tx:
-        tx.add_to(context.db.get("host", host), "other_config", "agent_start_time", _stamp(context))
 
 
 async def evacuate(context: Context, host: str, network: str, evacuate_batch_size: int) -> None:
@@ -125,69 +97,10 @@ async def declare_dead(context: Context, host: str) -> None:
         allowed.refresh(tx, db, row)
 
 
-def tickle_heartbeat(context: Context, host: str, stuff: Any) -> Any:
-    db = context.db
-    row = db.get("host", host)
-    with db.transaction() as tx:
-        if row.metrics in db.table("host_metrics"):
-            tx.update(row.metrics, live=stuff.get("shutting-down") != "true", last_updated=context.now())
-            allowed.refresh(tx, db, row)
-    return frozenmap()
-
-
 def _check_dead(db: Database, host: Row) -> None:
     """Errors: HOST_IS_LIVE."""
     if host.ref == the_pool(db).master or is_live(db, host):
         raise XenAPIError("HOST_IS_LIVE", host.ref)
-
-
-async def _go_down(context: Context, host: str) -> None:
-    """What a host does before its power goes: no VMs, no storage."""
-    await leave_no_vms(context, host)
-    db = context.db
-    for pbd in (db.get("PBD", ref) for ref in db.get("host", host).PBDs):
-        if pbd.currently_attached:
-            await context.agent(host).storage.sr_detach(db.get("SR", pbd.SR).uuid)
-            with db.transaction() as tx:
-                tx.update(db.get("PBD", pbd.ref), currently_attached=False)
-                allowed.refresh(tx, db, db.get("SR", pbd.SR))
-
-
-def _went_down(context: Context, host: str) -> None:
-    """The power is gone, and with it VMs that were left to look after themselves."""
-    for vm in resident_vms(context.db, host):
-        set_halted(context.db, vm)
-    _set_live(context, host, False)
-
-
-async def come_back(context: Context, host: str) -> None:
-    """What a host does when it starts: it reports, takes up its storage, and is enabled unless that was forbidden."""
-    db = context.db
-    _set_live(context, host, True)
-    facts = await context.agent(host).metrics.facts()
-    with db.transaction() as tx:
-        take_processors(tx, db, db.get("host", host), facts["cpu_info"])
-    for pbd in db.get("host", host).PBDs:
-        await plug_pbd(context, pbd)
-    with db.transaction() as tx:
-        row = db.get("host", host)
-        for key in ("boot_time", "agent_start_time"):
-            tx.add_to(db.get("host", host), "other_config", key, _stamp(context))
-        tx.update(row.ref, enabled=db.meta.get(_STAYS_DISABLED + row.uuid) is None)
-        allowed.refresh(tx, db, row)
-
-
-def _set_live(context: Context, host: str, live: bool) -> None:
-    db = context.db
-    row = db.get("host", host)
-    with db.transaction() as tx:
-        if row.metrics in db.table("host_metrics"):
-            tx.update(row.metrics, live=live, last_updated=context.now())
-        allowed.refresh(tx, db, row)
-
-
-def _stamp(context: Context) -> str:
-    return f"{int(context.clock.seconds())}."
 
 
 _PARTS = (
@@ -225,6 +138,7 @@ def remove_host(tx: Transaction, db: Database, host: Row) -> None:
             tx.destroy(row)
     for vm in [vm for vm in db.table("VM") if vm.affinity == host.ref]:
         tx.update(vm, affinity=NULL_REF)
+    forget_all(tx, db, host)
     if host.metrics in db.table("host_metrics"):
         tx.destroy(host.metrics)
     tx.destroy(db.get("host", host.ref))

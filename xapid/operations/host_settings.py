@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import EPOCH, frozenmap
 from xapid.operations.context import Context
@@ -66,11 +67,6 @@ def set_max_cstate(context: Context, self: str, value: str) -> None:
     if not _C_STATES.fullmatch(value):
         raise XenAPIError("INVALID_VALUE", "max_cstate", value)
     _set(context, self, max_cstate=value)
-
-
-def get_sched_gran(context: Context, self: str) -> str:
-    context.db.get("host", self)
-    return "cpu"
 
 
 def enable_display(context: Context, host: str) -> str:
@@ -145,8 +141,12 @@ def list_timezones(context: Context, self: str) -> tuple[str, ...]:
 
 
 def get_servertime(context: Context, host: str) -> datetime:
-    uuid = context.db.get("host", host).uuid
-    return context.now() + timedelta(seconds=int(context.db.meta.get(_OFFSET + uuid, "0")))
+    return context.now() + timedelta(seconds=clock_offset(context.db, context.db.get("host", host)))
+
+
+def clock_offset(db: Database, host: Row) -> int:
+    """By how many seconds a host's clock is ahead."""
+    return int(db.meta.get(_OFFSET + host.uuid, "0"))
 
 
 def get_server_localtime(context: Context, host: str) -> datetime:

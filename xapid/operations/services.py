@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xapid.database.event_queue import EventQueue
     from xapid.datamodel.catalogue import Catalogue
     from xapid.http.blobs import BlobStore
+    from xapid.operations.presence import Presence
     from xapid.tasks.registry import Tasks
 
 
@@ -77,6 +78,7 @@ class Services:
     event_queue: EventQueue
     agents: Agents
     role: PoolRole
+    presence: Presence
     blobs: BlobStore
     audit: Any
     callers: Callers
@@ -106,3 +108,5 @@ class Services:
     """When each VM's guest was last asked something through a plugin, by reference."""
     rearranging: dict[str, str] = attrs.field(factory=dict)
     """Hosts whose VMs the plugin ``maintenance`` moves about just now, and its task, by reference."""
+    starting: set[str] = attrs.field(factory=set)
+    """Hosts that have begun to start and are not done with it, by reference."""

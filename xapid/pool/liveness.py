@@ -7,8 +7,6 @@ anew has forgotten its VMs, so it is told of them again before it counts as live
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import UTC, datetime
-from typing import Final
 
 import attrs
 from twisted.internet import defer
@@ -18,16 +16,10 @@ from twisted.logger import Logger
 
 from xapid.agent.values import AgentFailure
 from xapid.database import Database, Row
-from xapid.operations import allowed
-from xapid.operations.alerts import raise_alert
+from xapid.operations.presence import BEAT_EVERY, SILENT_AFTER, Presence
 from xapid.pool.membership import Place
 
 log = Logger()
-
-BEAT_EVERY: Final = 30.0
-SILENT_AFTER: Final = 600.0
-SKEW: Final = 300.0
-SKEW_OVER: Final = 150.0
 
 
 @attrs.frozen
@@ -44,7 +36,6 @@ class Beat:
 class _Known:
     heard: float
     began: float | None = None
-    is_skewed: bool = False
 
 
 class Liveness:
@@ -64,6 +55,8 @@ class Liveness:
         self._ask = ask
         self._take_up = take_up
         self._known: dict[str, _Known] = {}
+        self.presence: Presence
+        """Who is told of signs of life; set before :meth:`start`."""
         self._loop = LoopingCall(self._listen)
         self._loop.clock = clock
 
@@ -95,27 +88,7 @@ class Liveness:
                 await self._take_up(host.ref)
         except AgentFailure:
             if self._clock.seconds() - known.heard > SILENT_AFTER:
-                self._set_live(host.ref, False)
+                self.presence.silent(host)
             return
         self.heard(place.host, beat)
-        self._set_live(host.ref, True)
-        self._compare_clocks(known, host, beat.time)
-
-    def _set_live(self, ref: str, live: bool) -> None:
-        host = self._db.table("host").find(ref)
-        if host is None:
-            return
-        with self._db.transaction() as tx:
-            tx.update(host.metrics, live=live, last_updated=self._now())
-            allowed.refresh(tx, self._db, host)
-
-    def _compare_clocks(self, known: _Known, host: Row, time: float) -> None:
-        skew = abs(self._clock.seconds() - time)
-        if skew > SKEW and not known.is_skewed:
-            known.is_skewed = True
-            raise_alert(self._db, self._now(), "HOST_CLOCK_SKEW_DETECTED", host, f"The clocks differ by {skew:.0f} seconds")
-        elif skew < SKEW_OVER:
-            known.is_skewed = False
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(int(self._clock.seconds()), UTC)
+        self.presence.reports(host, beat.began, beat.time)

@@ -159,6 +159,11 @@ class Tasks:
         if running is not None:
             running.cancel()
 
+    def cancel_all_of(self, host: str) -> None:
+        """Ask everything to stop that goes on for calls to a host."""
+        for task in [task for task in self._running.values() if task.origin.host == host]:
+            task.cancel()
+
     def destroy(self, ref: str) -> None:
         """Remove a task's row; that of an unfinished one goes when it has ended. Errors: HANDLE_INVALID."""
         row = self._table.get(ref)

@@ -26,6 +26,10 @@ class Durations:
     plug: float = 0
     disk: float = 0
     """Making or removing a disk, or attaching an SR."""
+    boot: float = 0
+    """From the restart of a host until its agent reports."""
+    restart: float = 0
+    """The same when only its agent is restarted."""
     agent: float = 2
     """From boot to the first report of the agent inside the guest."""
     agent_again: float = 0
@@ -35,7 +39,19 @@ class Durations:
 PROFILES = {
     "instant": Durations(),
     "realistic": Durations(
-        build=4, pause=0.2, shutdown=8, destroy=1, save=15, restore=12, migrate=20, plug=1, disk=1, agent=20, agent_again=1
+        build=4,
+        pause=0.2,
+        shutdown=8,
+        destroy=1,
+        save=15,
+        restore=12,
+        migrate=20,
+        plug=1,
+        disk=1,
+        boot=90,
+        restart=5,
+        agent=20,
+        agent_again=1,
     ),
 }
 

@@ -23,6 +23,7 @@ from xapid.agent.simulator.figures import SimulatedMetrics
 from xapid.agent.simulator.hypervisor import SimulatedHypervisor
 from xapid.agent.simulator.machine import Machine, Surroundings
 from xapid.agent.simulator.others import (
+    Process,
     SimulatedCertificates,
     SimulatedNetwork,
     SimulatedPlugins,
@@ -55,8 +56,13 @@ class SimulatedHost:
         storage = SimulatedStorage(clock, durations, surroundings)
         self.storage: IStorage = storage
         self.network: INetwork = SimulatedNetwork(machine, surroundings)
-        self.power: IPower = SimulatedPower(uuid, surroundings, domains.power_off)
+        self._power = SimulatedPower(uuid, surroundings, domains.power_off, durations)
+        self.power: IPower = self._power
         self.metrics: IMetrics = SimulatedMetrics(clock, machine, domains, storage, storage.attached)
         self.plugins: IPlugins = plugins if plugins is not None else SimulatedPlugins()
         self.certificates: ICertificates = SimulatedCertificates()
         self.consoles: IConsoles = SimulatedConsoles(clock, machine, domains)
+
+    def belongs_to(self, process: Process | None) -> None:
+        """The host goes down and comes back with this process."""
+        self._power.process = process

@@ -82,7 +82,7 @@ class Surroundings:
     addresses: AddressPlan = attrs.field(factory=AddressPlan)
     srs: dict[str, SrContents] = attrs.field(factory=dict)
     switched_off: set[str] = attrs.field(factory=set)
-    """uuids of hosts without power."""
+    """uuids of hosts without power, or whose agent was ended: switching them on brings either back."""
     blocks: BlockStore = attrs.field(factory=BlockStore)
     """What is on the disks."""
     uploads: dict[str, Upload] = attrs.field(factory=dict)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from zope.interface import implementer
 
 from xapid.agent.interface import ICertificates, INetwork, IPlugins, IPower
+from xapid.agent.simulator.durations import PROFILES, Durations
 from xapid.agent.simulator.machine import Machine, Surroundings
 from xapid.agent.values import (
     AgentFailure,
@@ -54,14 +55,31 @@ class SimulatedNetwork:
         self.plugged.discard(pif["pif"])
 
 
+class Process(Protocol):
+    """The process in which a host is simulated, where it is that host's alone."""
+
+    def begin_anew(self) -> None:
+        """Start again, a moment from now."""
+
+    def end(self) -> None:
+        """Stop, a moment from now."""
+
+
 @implementer(IPower)
 class SimulatedPower:
-    """Power that is a set of names: hosts of the same process are switched on and off with it."""
+    """Power that is a set of names: hosts of the same process are switched on and off with it.
 
-    def __init__(self, host: str, surroundings: Surroundings, went_off: Callable[[], None]) -> None:
+    A host that has a ``process`` of its own takes that along: it ends with the power or the agent, and starts anew with them.
+    """
+
+    def __init__(
+        self, host: str, surroundings: Surroundings, went_off: Callable[[], None], durations: Durations = PROFILES["instant"]
+    ) -> None:
         self._host = host
         self._surroundings = surroundings
         self._went_off = went_off
+        self._durations = durations
+        self.process: Process | None = None
 
     async def power_on(self, remote: RemoteHost) -> str:
         if not remote["mode"]:
@@ -72,15 +90,27 @@ class SimulatedPower:
     async def power_status(self, remote: RemoteHost) -> str:
         return "off" if remote["host"] in self._surroundings.switched_off else "on"
 
-    async def reboot(self) -> None:
+    async def reboot(self) -> float | None:
         self._went_off()
+        return self._begin_anew(self._durations.boot)
 
     async def shutdown(self) -> None:
-        self._surroundings.switched_off.add(self._host)
         self._went_off()
+        await self.shutdown_agent()
 
-    async def restart_agent(self) -> None:
-        """Nothing of a simulated agent has to be restarted."""
+    async def restart_agent(self) -> float | None:
+        return self._begin_anew(self._durations.restart)
+
+    async def shutdown_agent(self) -> None:
+        self._surroundings.switched_off.add(self._host)
+        if self.process is not None:
+            self.process.end()
+
+    def _begin_anew(self, usual: float) -> float | None:
+        if self.process is None:
+            return usual
+        self.process.begin_anew()
+        return None
 
 
 @implementer(IPlugins)

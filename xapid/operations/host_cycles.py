@@ -1,0 +1,166 @@
+"""Hosts and their agents that go down and come back (class ``host``).
+
+A host that goes down is not live from that moment; when it is back it reports, takes up its storage, and is enabled unless
+something speaks against it. Daemons of their own say so when they are back; simulated hosts are back after the time that
+starting takes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import ensureDeferred
+from twisted.logger import Logger
+
+from xapid.agent.values import AgentFailure
+from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.types import frozenmap
+from xapid.operations import allowed
+from xapid.operations.alerts import raise_alert
+from xapid.operations.context import Context
+from xapid.operations.enabling import consider_enabling
+from xapid.operations.evacuation import leave_no_vms
+from xapid.operations.evacuation_plan import resident_vms
+from xapid.operations.host_local import attach_all_static, detach_all_static
+from xapid.operations.host_roles import assert_in_maintenance
+from xapid.operations.levelling import take_processors
+from xapid.operations.local_facts import RESTARTED_CLEANLY, UNTIL_REBOOT, keep
+from xapid.operations.power_state import set_halted
+from xapid.operations.remote_power import cut_power
+from xapid.operations.storage_rows import plug_pbd
+
+log = Logger()
+
+
+# Going down --------------------------------------------------------------------------------------------------------------
+
+
+async def shutdown(context: Context, host: str) -> None:
+    await prepare_for_poweroff(context, host)
+    await context.agent(host).power.shutdown()
+    _went_down(context, host)
+    await cut_power(context, host)
+
+
+async def reboot(context: Context, host: str) -> None:
+    """The host is not live when this returns, unless starting takes no time."""
+    await prepare_for_poweroff(context, host)
+    agent = context.agent(host)
+    seconds = await agent.power.reboot()
+    _went_down(context, host)
+    await _be_back(context, host, seconds, rebooted=True)
+
+
+async def prepare_for_poweroff(context: Context, host: str) -> None:
+    """What a host does before its power goes: no VMs, no storage. It stays disabled until it has started anew."""
+    await leave_no_vms(context, host)
+    await detach_all_static(context, host)
+    db = context.db
+    for pbd in (db.get("PBD", ref) for ref in db.get("host", host).PBDs):
+        if pbd.currently_attached:
+            await context.agent(host).storage.sr_detach(db.get("SR", pbd.SR).uuid)
+            with db.transaction() as tx:
+                tx.update(db.get("PBD", pbd.ref), currently_attached=False)
+                allowed.refresh(tx, db, db.get("SR", pbd.SR))
+    with db.transaction() as tx:
+        row = db.get("host", host)
+        keep(tx, row, UNTIL_REBOOT, "true")
+        keep(tx, row, RESTARTED_CLEANLY, "true")
+
+
+async def restart_agent(context: Context, host: str) -> None:
+    """VMs run on. The host is disabled until its agent is back."""
+    db = context.db
+    assert_in_maintenance(db.get("host", host))
+    seconds = await context.agent(host).power.restart_agent()
+    _agent_left(context, host)
+    await _be_back(context, host, seconds, rebooted=False)
+
+
+async def shutdown_agent(context: Context) -> None:
+    """Of the host that is called; VMs run on. Nothing but somebody on the machine brings it back."""
+    await context.agent().power.shutdown_agent()
+    _agent_left(context, context.host)
+
+
+def tickle_heartbeat(context: Context, host: str, stuff: Any) -> Any:
+    """A host says that it is there, or that it is about to leave."""
+    row = context.db.get("host", host)
+    try:
+        time = float(stuff["time"]) if "time" in stuff else None
+    except ValueError:
+        raise XenAPIError("INVALID_VALUE", "time", stuff["time"]) from None
+    if stuff.get("shutting-down") == "true":
+        context.services.presence.leaves(row)
+    else:
+        context.services.presence.beat(row, time)
+    return frozenmap()
+
+
+def _went_down(context: Context, host: str) -> None:
+    """The power is gone, and with it VMs that were left to look after themselves."""
+    for vm in resident_vms(context.db, host):
+        set_halted(context.db, vm)
+    context.services.presence.leaves(context.db.get("host", host))
+
+
+def _agent_left(context: Context, host: str) -> None:
+    db = context.db
+    with db.transaction() as tx:
+        tx.update(host, enabled=False)
+        context.services.presence.leaves(db.get("host", host))
+
+
+# Coming back -------------------------------------------------------------------------------------------------------------
+
+
+async def _be_back(context: Context, host: str, seconds: float | None, *, rebooted: bool) -> None:
+    """The host is back after so many seconds; None: it says so by itself."""
+    if seconds is None:
+        return
+    if seconds <= 0:
+        await come_back(context, host, rebooted=rebooted)
+        return
+
+    def back() -> None:
+        returning = ensureDeferred(come_back(context, host, rebooted=rebooted))
+        returning.addErrback(lambda failure: log.failure("A host did not come back", failure))
+
+    context.clock.callLater(seconds, back)
+
+
+async def come_back(context: Context, host: str, *, rebooted: bool = True) -> None:
+    """What a host does when it starts, ``rebooted`` or with its agent alone. What it cannot plug is an alert."""
+    db, starting = context.db, context.services.starting
+    if host not in db.table("host"):
+        return
+    starting.add(host)
+    try:
+        row = db.get("host", host)
+        with db.transaction() as tx:
+            for key in ("boot_time", "agent_start_time") if rebooted else ("agent_start_time",):
+                tx.add_to(db.get("host", host), "other_config", key, f"{int(context.clock.seconds())}.")
+            if rebooted:
+                keep(tx, row, UNTIL_REBOOT, None)
+            context.services.presence.arrives(row)
+        facts = await context.agent(host).metrics.facts()
+        with db.transaction() as tx:
+            take_processors(tx, db, db.get("host", host), facts["cpu_info"])
+        for pbd in db.get("host", host).PBDs:
+            await _plug(context, pbd, host)
+        await attach_all_static(context, host)
+    except AgentFailure as failure:
+        log.warn("{host} went away again: {failure}", host=host, failure=failure)
+        return
+    finally:
+        starting.discard(host)
+    with db.transaction() as tx:
+        consider_enabling(tx, db, db.get("host", host))
+
+
+async def _plug(context: Context, pbd: str, host: str) -> None:
+    try:
+        await plug_pbd(context, pbd)
+    except XenAPIError as error:
+        db = context.db
+        raise_alert(db, context.now(), "PBD_PLUG_FAILED_ON_SERVER_START", db.get("host", host), ",".join(error.description))
