@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import attrs
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -46,6 +47,7 @@ from xapid.inventory.presets import preset
 from xapid.inventory.processors import cpu_info
 from xapid.operations import adoption, allowed
 from xapid.operations.binding import bind
+from xapid.operations.host_cycles import come_back, went_down
 from xapid.operations.host_settings import clock_offset
 from xapid.operations.presence import Presence
 from xapid.operations.reports import Reports
@@ -53,6 +55,7 @@ from xapid.operations.routine_checks import RoutineChecks
 from xapid.operations.services import Services
 from xapid.operations.sweep import Sweep
 from xapid.operations.vmss_schedule import Schedules
+from xapid.placement.checks import is_live
 from xapid.pool.agents import HostAgents
 from xapid.pool.elsewhere import Elsewhere
 from xapid.pool.federation import Federation
@@ -62,6 +65,7 @@ from xapid.pool.role import Role
 from xapid.pool.secrets import PoolSecrets
 from xapid.tasks.registry import Tasks
 from xapid.wire import xmlrpc
+from xapid.wire.call import Origin
 
 log = Logger()
 
@@ -135,6 +139,26 @@ class Pool:
         self.schedules.start()
         self.checks.start()
         self.services.presence.start()
+
+        for host in self.hosts()[:1]:
+            if self.services.pool.membership.leader is None and went_down(self.db, host):
+                self.take_back(host.ref)
+
+    def take_back(self, host: str) -> None:
+        """A host has started: it takes up its storage and is enabled, under a task that clients see."""
+        session = self.services.sessions.local_superuser
+        task = self.services.tasks.named("host start", session, self.services.role.coordinator)
+
+        async def work() -> None:
+            try:
+                async with self.dispatcher.work(session, task, Origin(host=self.services.role.coordinator)) as context:
+                    await come_back(context, host)
+            except XenAPIError as refusal:
+                task.fail(refusal.description)
+            else:
+                task.succeed_text("")
+
+        self.clock.callLater(0, lambda: ensureDeferred(work()).addErrback(lambda f: log.failure("A host did not start", f)))
 
     def stop(self) -> None:
         """End what happens by itself."""
@@ -233,6 +257,8 @@ async def assemble(
         agent = simulated_host(db, row, clock, federation, surroundings, config, number, plugins)
         if number == 0:
             agent.belongs_to(site.process)
+        elif kept and not is_live(db, row):
+            surroundings.switched_off.add(row.uuid)
         agents.add(row.ref, agent)
         await adoption.take_up(db, agent, row.ref)
     allowed.fill_in(db)
@@ -256,6 +282,7 @@ async def assemble(
         made_up_password=await _initialise_password(db, passwords, config),
     )
     federation.start_afresh = lambda: start_afresh(pool, site, secrets, plugins)
+    presence.returned = pool.take_back
     return pool
 
 

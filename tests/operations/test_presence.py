@@ -83,15 +83,17 @@ def test_a_daemon_that_does_not_lead_judges_nobody(world):
     assert world.live(world.member)
 
 
-def test_an_agent_that_began_anew_is_enabled_again_and_one_that_is_only_heard_of_is_not(world):
-    report = world.presence.reports
+def test_an_agent_that_began_anew_has_returned_and_one_that_is_only_heard_of_has_not(world):
+    returned, report = [], world.presence.reports
+    world.presence.returned = returned.append
     report(world.row(world.member), 5.0, world.clock.seconds())  # the first time proves nothing
-    assert not world.row(world.member).enabled
     report(world.row(world.member), 5.0, world.clock.seconds())
-    assert not world.row(world.member).enabled
+    assert returned == []
+    world.presence.leaves(world.row(world.member))
+    report(world.row(world.member), 5.0, world.clock.seconds())
+    assert not world.live(world.member)
     report(world.row(world.member), 9.0, world.clock.seconds())
-    assert world.row(world.member).enabled
-    assert world.row(world.member).other_config["agent_start_time"] == "9."
+    assert (returned, world.live(world.member)) == ([world.member], True)
 
 
 def test_clocks_that_differ_by_more_than_five_minutes_are_an_alert_once(world):

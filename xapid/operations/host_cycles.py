@@ -13,6 +13,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.logger import Logger
 
 from xapid.agent.values import AgentFailure
+from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
 from xapid.operations import allowed
@@ -24,7 +25,7 @@ from xapid.operations.evacuation_plan import resident_vms
 from xapid.operations.host_local import attach_all_static, detach_all_static
 from xapid.operations.host_roles import assert_in_maintenance
 from xapid.operations.levelling import take_processors
-from xapid.operations.local_facts import RESTARTED_CLEANLY, UNTIL_REBOOT, keep
+from xapid.operations.local_facts import RESTARTED_CLEANLY, UNTIL_REBOOT, fact, keep
 from xapid.operations.power_state import set_halted
 from xapid.operations.remote_power import cut_power
 from xapid.operations.storage_rows import plug_pbd
@@ -142,6 +143,7 @@ async def come_back(context: Context, host: str, *, rebooted: bool = True) -> No
                 tx.add_to(db.get("host", host), "other_config", key, f"{int(context.clock.seconds())}.")
             if rebooted:
                 keep(tx, row, UNTIL_REBOOT, None)
+                keep(tx, row, RESTARTED_CLEANLY, None)
             context.services.presence.arrives(row)
         facts = await context.agent(host).metrics.facts()
         with db.transaction() as tx:
@@ -156,6 +158,12 @@ async def come_back(context: Context, host: str, *, rebooted: bool = True) -> No
         starting.discard(host)
     with db.transaction() as tx:
         consider_enabling(tx, db, db.get("host", host))
+
+
+def went_down(db: Database, host: Row) -> bool:
+    """Whether a host lost its power, or its agent was ended, in due form and is not back yet."""
+    metrics = db.table("host_metrics").find(host.metrics)
+    return fact(db, host, RESTARTED_CLEANLY) == "true" or (metrics is not None and not metrics.live)
 
 
 async def _plug(context: Context, pbd: str, host: str) -> None:

@@ -18,8 +18,7 @@ from twisted.logger import Logger
 from xapid.database import Database, Row
 from xapid.operations import allowed
 from xapid.operations.alerts import raise_alert
-from xapid.operations.enabling import consider_enabling
-from xapid.operations.local_facts import AGENT_BEGAN, UNTIL_REBOOT, fact, keep
+from xapid.operations.local_facts import AGENT_BEGAN, fact, keep
 
 log = Logger()
 
@@ -44,6 +43,8 @@ class Presence:
         """The simulated hosts that run now, by uuid, and what their clocks show."""
         self.leads: Callable[[], bool] = lambda: True
         """Whether this daemon is the one that says who is there."""
+        self.returned: Callable[[str], None] = lambda host: None
+        """Told the reference of each member whose agent began anew: it is to take up its storage, and be enabled."""
         self._loop = LoopingCall(self.check)
         self._loop.clock = clock
 
@@ -87,11 +88,9 @@ class Presence:
         if known != text:
             with self._db.transaction() as tx:
                 keep(tx, host, AGENT_BEGAN, text)
-                if known is not None:
-                    keep(tx, host, UNTIL_REBOOT, None)
-                    tx.add_to(host, "other_config", "agent_start_time", text)
-                    self.arrives(host)
-                    consider_enabling(tx, self._db, self._db.get("host", host.ref))
+            if known is not None:
+                self.arrives(host)
+                self.returned(host.ref)
         self.beat(host, time)
 
     def leaves(self, host: Row) -> None:
