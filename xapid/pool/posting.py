@@ -12,7 +12,7 @@ from OpenSSL import SSL
 from service_identity import VerificationError
 from twisted.internet import defer
 from twisted.internet.error import ConnectError, ConnectionLost, ConnectionRefusedError, DNSLookupError, TimeoutError
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IReactorPluggableNameResolver
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.python.failure import Failure
@@ -43,6 +43,8 @@ async def post(
 
     ``trusted`` are certificates in PEM, one of which must vouch for the server; without them anyone is believed.
     """
+    if not IReactorPluggableNameResolver.providedBy(reactor):
+        raise PostFailed("unknown_host", "this process has no network")
     policy = UnverifiedPolicy() if trusted is None else _Verified(trusted)
     agent = Agent(reactor, policy, connectTimeout=timeout)  # type: ignore[no-untyped-call]  # Twisted's
     name = f"[{address}]" if ":" in address else address
