@@ -43,7 +43,7 @@ async def post(
 
     ``trusted`` are certificates in PEM, one of which must vouch for the server; without them anyone is believed.
     """
-    if not IReactorPluggableNameResolver.providedBy(reactor):
+    if not _has_network(reactor):
         raise PostFailed("unknown_host", "this process has no network")
     policy = UnverifiedPolicy() if trusted is None else _Verified(trusted)
     agent = Agent(reactor, policy, connectTimeout=timeout)  # type: ignore[no-untyped-call]  # Twisted's
@@ -62,6 +62,10 @@ async def post(
         raise _failed(problem) from problem
     except (ConnectError, ConnectionLost, OSError) as problem:
         raise PostFailed("unknown_host" if isinstance(problem, ConnectError) else "reset", str(problem)) from problem
+
+
+def _has_network(reactor: Any) -> bool:
+    return IReactorPluggableNameResolver.providedBy(reactor)
 
 
 async def _send(agent: Any, url: str, headers: Mapping[str, str], body: bytes) -> Posted:
