@@ -134,7 +134,7 @@ class Daemon:
         config, state = self.config, self._state
         journal: Journal | None = None
         if state is not None:
-            journal = SQLiteJournal(state.database, self._reactor, self._journal_failed)
+            journal = SQLiteJournal(state.database, self._reactor, self._journal_failed, seal=state.seal())
         elif self._former is not None:
             journal = CopiedJournal(self._former.pool.db, lasting=True)
         self._former = None

@@ -26,12 +26,16 @@ def unpacked(file: Path, to: Path) -> Path:
 @pytest.mark.parametrize("name", ["copy.tar", "copy.tar.gz"])
 def test_what_was_copied_is_a_sound_state_directory_with_everything_in_it(state: Path, tmp_path: Path, name: str) -> None:
     (state / "initial-password").write_text("p\n")
+    (state / "secrets.key").write_text("00" * 32)
+    (state / "secrets.key").chmod(0o600)
     (state / "audit.log").write_text("who did what\n")
     result = CliRunner().invoke(main, ["backup", str(state), str(tmp_path / name)])
     assert result.exit_code == 0, result.output
     assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
     copy = unpacked(tmp_path / name, tmp_path / "copy")
-    assert sorted(path.name for path in copy.iterdir()) == ["blobs", "database", "host.pem", "initial-password"]
+    assert sorted(path.name for path in copy.iterdir()) == [
+        "blobs", "database", "host.pem", "initial-password", "secrets.key",
+    ]  # fmt: skip
     found = check(copy)
     assert (found.problems, found.notes, found.objects.total()) == ([], [], 4)
     assert (copy / "host.pem").read_bytes() == (state / "host.pem").read_bytes()

@@ -119,3 +119,16 @@ def test_the_command_says_what_it_found_and_ends_accordingly(state: Path) -> Non
     bad = CliRunner().invoke(main, ["check", str(state)])
     assert bad.exit_code == 1
     assert "problem: " in bad.output
+
+
+def test_a_key_that_others_may_read_or_that_is_none_is_a_problem(state):
+    key = state / "secrets.key"
+    for text, mode, reason in (
+        ("00" * 32, 0o640, "open to others"),
+        ("00", 0o600, "1 bytes"),
+        ("key", 0o600, "non-hexadecimal"),
+    ):
+        key.write_text(text)
+        key.chmod(mode)
+        (problem,) = check(state).problems
+        assert reason in problem

@@ -21,6 +21,7 @@ from xapid.database.journal.sqlite import loaded
 from xapid.datamodel.catalogue import Catalogue, catalogue
 from xapid.ids import Ids
 from xapid.state.check import check
+from xapid.state.directory import read_seal
 from xapid.testing.processes import DaemonFailed, session_of
 
 KILLS = 20
@@ -31,9 +32,10 @@ JOURNAL_FAILED = 74
 class _Kept(NoJournal):
     def __init__(self, state: Path) -> None:
         self._connection = layout.reading(state / "database")
+        self._seal = read_seal(state)
 
     def load(self, api: Catalogue):
-        yield from loaded(self._connection, api)
+        yield from loaded(self._connection, api, self._seal)
         self._connection.close()
 
 

@@ -46,6 +46,8 @@ class Field:
     """Kept in the database but never on the wire."""
     persist: bool = True
     """Whether the value survives a restart."""
+    secret: bool = False
+    """Whether the text is sealed where it is kept."""
     events: bool = True
     """Whether a change of the far end of this relation is an event of this object."""
     writers: Roles | None = None

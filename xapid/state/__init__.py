@@ -2,6 +2,7 @@
 
 ========================  ==============================================================================================
 ``database``              the journal, with ``database-wal`` and ``database-shm`` while it is open or after a crash
+``secrets.key``           what the secrets in the database are sealed with
 ``host.pem``              the key and the certificate that the host presents
 ``blobs/``                the contents of blobs, by uuid
 ``disks/``                the contents of simulated disks

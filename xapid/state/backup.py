@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from xapid.database.journal import JournalError, layout
-from xapid.state.directory import BLOBS, CERTIFICATE, DATABASE, INITIAL_PASSWORD
+from xapid.state.directory import BLOBS, CERTIFICATE, DATABASE, INITIAL_PASSWORD, SECRETS_KEY
 from xapid.whole_files import sync_directory
 
 _ATTEMPTS: Final = 20
@@ -75,7 +75,7 @@ class _Copy:
 
 def _inodes(state: Path) -> dict[str, int]:
     """The files beside the database, which are only ever replaced whole: so each name's inode says what is in it."""
-    named = [state / CERTIFICATE, state / INITIAL_PASSWORD, *_directory(state / BLOBS)]
+    named = [state / SECRETS_KEY, state / CERTIFICATE, state / INITIAL_PASSWORD, *_directory(state / BLOBS)]
     return {str(path.relative_to(state)): path.stat().st_ino for path in named if path.is_file()}
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import attrs
 
 from xapid.database import Database, consistency
-from xapid.database.journal import JournalError, Loaded, NoJournal, layout
+from xapid.database.journal import JournalError, Loaded, NoJournal, Seal, layout
 from xapid.database.journal.notation import ClassReader, Sharing
 from xapid.datamodel.catalogue import Catalogue, catalogue
 from xapid.http.certificate import Certificate
 from xapid.ids import Ids
-from xapid.state.directory import BLOBS, CERTIFICATE, DATABASE
+from xapid.state.directory import BLOBS, CERTIFICATE, DATABASE, SECRETS_KEY, read_seal
 
 
 @attrs.define
@@ -42,14 +42,26 @@ def check(state: Path) -> Findings:
         return findings
     if state.stat().st_mode & 0o077:
         findings.problems.append(f"{state} is open to others; it holds keys and must have mode 0700")
-    db = _check_database(state / DATABASE, findings)
+    db = _check_database(state / DATABASE, _check_key(state, findings), findings)
     _check_certificate(state / CERTIFICATE, findings)
     if db is not None:
         _check_blobs(db, state / BLOBS, findings)
     return findings
 
 
-def _check_database(path: Path, findings: Findings) -> Database | None:
+def _check_key(state: Path, findings: Findings) -> Seal | None:
+    """What secrets are sealed with, if it is there."""
+    path = state / SECRETS_KEY
+    if not path.exists():
+        return None
+    try:
+        return read_seal(state)
+    except (OSError, ValueError) as problem:
+        findings.problems.append(f"{path}: {problem}")
+        return None
+
+
+def _check_database(path: Path, seal: Seal | None, findings: Findings) -> Database | None:
     """What the file makes of a database, if it can be read."""
     if not path.is_file():
         findings.problems.append(f"{path} is not there")
@@ -64,8 +76,8 @@ def _check_database(path: Path, findings: Findings) -> Database | None:
             if findings.version < layout.VERSION:
                 findings.notes.append(f"the next start brings the database to version {layout.VERSION}")
                 with closing(layout.upgraded_copy(connection)) as upgraded:
-                    return _load(upgraded, findings)
-            return _load(connection, findings)
+                    return _load(upgraded, seal, findings)
+            return _load(connection, seal, findings)
     except (JournalError, sqlite3.Error) as problem:
         findings.problems.append(f"{path}: {problem}")
         return None
@@ -78,9 +90,9 @@ def _integrity(connection: sqlite3.Connection) -> Iterator[str]:
             yield line
 
 
-def _load(connection: sqlite3.Connection, findings: Findings) -> Database:
+def _load(connection: sqlite3.Connection, seal: Seal | None, findings: Findings) -> Database:
     api = catalogue()
-    db = Database(api, Ids(), _Kept(_decoded(connection, api, findings), layout.meta(connection), findings))
+    db = Database(api, Ids(), _Kept(_decoded(connection, api, seal, findings), layout.meta(connection), findings))
     db.load()
     findings.generation = db.generation
     findings.objects = Counter({name: len(table) for name, table in db.tables.items() if len(table)})
@@ -90,9 +102,9 @@ def _load(connection: sqlite3.Connection, findings: Findings) -> Database:
     return db
 
 
-def _decoded(connection: sqlite3.Connection, api: Catalogue, findings: Findings) -> Iterator[Loaded]:
+def _decoded(connection: sqlite3.Connection, api: Catalogue, seal: Seal | None, findings: Findings) -> Iterator[Loaded]:
     sharing = Sharing()
-    readers = {cls.name: ClassReader(cls, sharing) for cls in api.classes.values()}
+    readers = {cls.name: ClassReader(cls, sharing, seal) for cls in api.classes.values()}
     for cls, ref, created, modified, body in layout.lines(connection):
         read = readers.get(cls)
         if read is None:

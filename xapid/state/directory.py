@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from xapid.config import Config, ConfigError
+from xapid.database.journal.seals import KEY_LENGTH, Seal
 from xapid.http.certificate import Certificate, self_signed
-from xapid.whole_files import sync_directory
+from xapid.whole_files import sync_directory, write_whole
 
 DATABASE: Final = "database"
 CERTIFICATE: Final = "host.pem"
 BLOBS: Final = "blobs"
 INITIAL_PASSWORD: Final = "initial-password"
+SECRETS_KEY: Final = "secrets.key"
 
 
 class StateDirectory:
@@ -54,9 +56,30 @@ class StateDirectory:
         """The key and the certificate of the host."""
         return self.path / CERTIFICATE
 
+    def seal(self) -> Seal:
+        """What the database's secrets are sealed with. Its key is made when there is none. Raises ConfigError."""
+        path = self.path / SECRETS_KEY
+        try:
+            if not path.exists():
+                write_whole(path, os.urandom(KEY_LENGTH).hex().encode() + b"\n")
+            return read_seal(self.path)
+        except (OSError, ValueError) as problem:
+            raise ConfigError(f"state: {path}: {problem}") from problem
+
     def release(self) -> None:
         """Let another daemon have it."""
         os.close(self._lock)
+
+
+def read_seal(state: Path) -> Seal:
+    """What the secrets in a state directory were sealed with. Raises OSError, and ValueError for a file that holds no key."""
+    path = state / SECRETS_KEY
+    if path.stat().st_mode & 0o077:
+        raise ValueError("it is open to others, and must have mode 0600")
+    key = bytes.fromhex(path.read_text("ascii").strip())
+    if len(key) != KEY_LENGTH:
+        raise ValueError(f"it holds {len(key)} bytes, not {KEY_LENGTH}")
+    return Seal(key)
 
 
 def _make(path: Path) -> None:

@@ -5,6 +5,7 @@ version    what it holds
 =========  ============================================================================================================
 1          ``objects`` by reference, ``meta`` by key
 2          ``objects`` numbered in the order in which they were made; a commit changes rows where they stand
+3          the same; secrets may be sealed (:mod:`xapid.database.journal.seals`), which those who know no key cannot read
 =========  ============================================================================================================
 
 ``meta`` has the daemon's own facts; its key ``generation`` is only written by groups that leave no object with their
@@ -14,7 +15,7 @@ generation, so the generation of the file is the greatest of that and of all ``m
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -23,7 +24,7 @@ import attrs
 
 from xapid.database.journal.interface import JournalError
 
-VERSION: Final = 2
+VERSION: Final = 3
 """The layout that this code reads and writes. A file with a newer one is refused; older ones are upgraded, forward only."""
 
 FULL: Final = 2
@@ -51,7 +52,11 @@ def _number_objects(connection: sqlite3.Connection) -> None:
     connection.execute("DROP TABLE version_1")
 
 
-UPGRADES: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {1: _number_objects}
+def _allow_seals(connection: sqlite3.Connection) -> None:
+    """Nothing changes but what may stand in the file; who has a key seals what is in it already."""
+
+
+UPGRADES: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {1: _number_objects, 2: _allow_seals}
 """What brings a file from the version that is the key to the next. Each runs in one transaction with the others."""
 
 
@@ -72,6 +77,7 @@ def writing(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=2 * _AT_ONCE)
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA fullfsync=ON")  # where fsync alone does not reach the disk
+    connection.execute("PRAGMA secure_delete=FAST")  # what was deleted does not linger, where that costs nothing
     (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
     (synchronous,) = connection.execute("PRAGMA synchronous").fetchone()
     if (mode, synchronous) != ("wal", FULL):
@@ -131,6 +137,12 @@ def meta(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT key, value FROM meta").fetchall())
 
 
+def lines_of(connection: sqlite3.Connection, classes: Collection[str]) -> Iterator[tuple[str, str, bytes]]:
+    """Class, reference and body of every object of some classes."""
+    marks = ", ".join("?" * len(classes))
+    return connection.execute(f"SELECT class, ref, body FROM objects WHERE class IN ({marks})", tuple(classes))
+
+
 # Writing ----------------------------------------------------------------------------------------------------------------
 
 
@@ -168,6 +180,19 @@ def _put(connection: sqlite3.Connection, puts: Sequence[Line]) -> None:
         " modified = excluded.modified, body = excluded.body",
         [value for line in puts for value in line],
     )
+
+
+def rewrite(connection: sqlite3.Connection, bodies: Mapping[str, bytes], facts: Mapping[str, str | None]) -> None:
+    """Replace bodies and facts by others that mean the same, and leave nothing of them behind. Raises sqlite3.Error."""
+    connection.execute("PRAGMA secure_delete=ON")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.executemany("UPDATE objects SET body = ? WHERE ref = ?", [(body, ref) for ref, body in bodies.items()])
+    connection.executemany("UPDATE meta SET value = ? WHERE key = ?", [(value, key) for key, value in facts.items()])
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    connection.execute("PRAGMA secure_delete=FAST")
 
 
 def _chunks(puts: Iterable[Line]) -> Iterator[list[Line]]:

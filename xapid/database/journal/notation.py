@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from xapid.database.journal.seals import Seal, opened
 from xapid.datamodel.schema import Class
 from xapid.datamodel.types import EMPTY_MAP, Bool, DateTime, Enum, Float, Int, Map, Ref, Set, String, Type, frozenmap
 
@@ -65,12 +66,14 @@ def _can_share(type_: Type) -> bool:
 
 
 class ClassReader:
-    """Reads the fields of objects of one class, with values that rows share."""
+    """Reads the fields of objects of one class, with values that rows share. ``seal`` opens what is sealed."""
 
-    def __init__(self, cls: Class, sharing: Sharing) -> None:
-        self._thaws = {
+    def __init__(self, cls: Class, sharing: Sharing, seal: Seal | None = None) -> None:
+        self._thaws: dict[str, Thaw] = {
             field.name: _then(reader(field.type), sharing.of(field.type)) for field in cls.fields if field.derived_from is None
         }
+        for name in (field.name for field in cls.fields if field.secret):
+            self._thaws[name] = partial(opened, what=f"{cls.name}.{name}", seal=seal)
 
     def __call__(self, body: bytes) -> dict[str, Any]:
         """The fields that the class has, by name; others are passed over. Raises ValueError for what is no such body."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import orjson
 from twisted.internet import defer
 from twisted.logger import Logger
 
@@ -22,7 +23,8 @@ from xapid.database.journal import layout
 from xapid.database.journal.interface import Batch, JournalError, Loaded
 from xapid.database.journal.layout import Entry
 from xapid.database.journal.notation import ClassReader, Sharing, written
-from xapid.datamodel.catalogue import Catalogue
+from xapid.database.journal.seals import Seal, closed, closed_facts, is_bare, opened_facts, secret_fields
+from xapid.datamodel.catalogue import Catalogue, catalogue
 from xapid.datamodel.types import String
 from xapid.whole_files import sync_directory
 
@@ -40,14 +42,21 @@ class FromThreads(Protocol):
 class SQLiteJournal:
     """Keeps batches in the file ``path``, which is made if it is not there.
 
-    ``failed`` is called, once, in the reactor's thread, when a commit failed. ``store`` puts a group of commits on disk.
+    ``failed`` is called, once, in the reactor's thread, when a commit failed. ``store`` puts a group of commits on disk. With a
+    ``seal``, no secret stands in the file; those that an older version put there are sealed at once.
     Raises JournalError for a file that is none, that is of a newer version, or that cannot be written.
     """
 
     def __init__(
-        self, path: Path, reactor: FromThreads, failed: Callable[[BaseException], None], store: Store = layout.store
+        self,
+        path: Path,
+        reactor: FromThreads,
+        failed: Callable[[BaseException], None],
+        store: Store = layout.store,
+        seal: Seal | None = None,
     ) -> None:
         self._path = path
+        self._seal = seal
         self._reactor = reactor
         self._failed = failed
         self._store = store
@@ -58,8 +67,10 @@ class SQLiteJournal:
         try:
             self._connection = layout.writing(path)
             layout.prepare(self._connection)
+            if seal is not None:
+                seal_plain(self._connection, catalogue(), seal)
             sync_directory(path.parent)
-        except (JournalError, sqlite3.Error, OSError) as problem:
+        except (JournalError, sqlite3.Error, OSError, ValueError) as problem:
             raise JournalError(f"{path}: {problem}") from problem
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
         self._thread.start()
@@ -75,15 +86,15 @@ class SQLiteJournal:
     def load(self, api: Catalogue) -> Iterator[Loaded]:
         """Everything that was kept, in the order in which it was made. Raises JournalError for what cannot be read."""
         with self._reading() as connection:
-            yield from loaded(connection, api)
+            yield from loaded(connection, api, self._seal)
 
     def load_meta(self) -> dict[str, str]:
         with self._reading() as connection:
-            return layout.meta(connection)
+            return opened_facts(layout.meta(connection), self._seal)
 
     def commit(self, batch: Batch) -> None:
         """Keep a batch, soon. Raises TypeError for values that cannot be written; then nothing of the batch is kept."""
-        entry = as_entry(batch)
+        entry = as_entry(batch, self._seal)
         self._sent += 1
         self._queue.put(entry)
 
@@ -146,20 +157,25 @@ class SQLiteJournal:
         self._failed(problem)
 
 
-def as_entry(batch: Batch) -> Entry:
-    """A batch in the notation of the file. Raises TypeError for values that cannot be written."""
-    lines: dict[str, layout.Line | None] = {
-        put.ref: (put.cls, put.ref, put.created, put.modified, written(put.values)) for put in batch.puts
-    }
+def as_entry(batch: Batch, seal: Seal | None = None) -> Entry:
+    """A batch in the notation of the file, with its secrets sealed. Raises TypeError for values that cannot be written."""
+    secret = {} if seal is None else secret_fields(catalogue())
+    lines: dict[str, layout.Line | None] = {}
+    for put in batch.puts:
+        values = put.values
+        if put.cls in secret and seal is not None:
+            values = closed(values, put.cls, secret[put.cls], seal)
+        lines[put.ref] = (put.cls, put.ref, put.created, put.modified, written(values))
     lines |= {ref: None for _, ref in batch.deletes}
-    return Entry(batch.generation, lines, batch.meta)
+    meta = batch.meta if seal is None else closed_facts(batch.meta, seal)
+    return Entry(batch.generation, lines, meta)
 
 
-def loaded(connection: sqlite3.Connection, api: Catalogue) -> Iterator[Loaded]:
+def loaded(connection: sqlite3.Connection, api: Catalogue, seal: Seal | None = None) -> Iterator[Loaded]:
     """The objects of classes that the API has, oldest first, with values that they share. Raises ValueError."""
     sharing = Sharing()
     name = sharing.of(String)
-    readers = {name(cls.name): ClassReader(cls, sharing) for cls in api.classes.values()}
+    readers = {name(cls.name): ClassReader(cls, sharing, seal) for cls in api.classes.values()}
     for cls, ref, created, modified, body in layout.lines(connection):
         read = readers.get(cls)
         if read is not None:
@@ -167,3 +183,15 @@ def loaded(connection: sqlite3.Connection, api: Catalogue) -> Iterator[Loaded]:
                 yield Loaded(name(cls), name(ref), created, modified, read(body))
             except ValueError as problem:
                 raise ValueError(f"{cls} {ref}: {problem}") from problem
+
+
+def seal_plain(connection: sqlite3.Connection, api: Catalogue, seal: Seal) -> None:
+    """Seal what stands in the file unsealed, as older versions left it. Raises sqlite3.Error, ValueError."""
+    secret, bodies = secret_fields(api), {}
+    for cls, ref, body in layout.lines_of(connection, secret):
+        values = orjson.loads(body)
+        if any(isinstance(values.get(name), str) for name in secret[cls]):
+            bodies[ref] = written(closed(values, cls, secret[cls], seal))
+    bare = {key: value for key, value in layout.meta(connection).items() if is_bare(key, value)}
+    if bodies or bare:
+        layout.rewrite(connection, bodies, closed_facts(bare, seal))

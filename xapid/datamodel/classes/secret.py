@@ -16,7 +16,7 @@ secret = Class(
     },
     fields=(
         runtime("uuid", String, "Unique identifier of the secret, by which settings refer to it.", "rio"),
-        writable("value", String, "The confidential string itself.", "rio"),
+        writable("value", String, "The confidential string itself.", "rio", secret=True),
         writable(
             "other_config", Map(String, String), "Extra settings and client data as free key-value pairs.", "rio", default={},
         ),
