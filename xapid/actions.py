@@ -20,6 +20,7 @@ from xapid.http.refused_actions import REFUSED
 from xapid.http.report_actions import ReportActions
 from xapid.http.rrd_actions import RrdActions
 from xapid.http.sharing_actions import SharingActions
+from xapid.http.update_actions import UpdateActions
 from xapid.http.vdi_actions import VdiActions
 from xapid.http.vm_actions import VmActions
 from xapid.http.work import Works
@@ -47,6 +48,7 @@ def actions(
         **DatabaseActions(works).actions,
         **BackupActions(works, state, lambda file: _back_up(state, file), lambda file: _restore(state, file)).actions,
         **SharingActions(works, clock).actions,
+        **UpdateActions(works).actions,
         **REFUSED,
         **ReportActions(db, services, pool.config, clock).actions,
     }

@@ -54,6 +54,7 @@ from xapid.operations.reports import Reports
 from xapid.operations.routine_checks import RoutineChecks
 from xapid.operations.services import Services
 from xapid.operations.sweep import Sweep
+from xapid.operations.update_schedule import UpdateSchedule
 from xapid.operations.vmss_schedule import Schedules
 from xapid.placement.checks import is_live
 from xapid.pool.agents import HostAgents
@@ -64,6 +65,7 @@ from xapid.pool.membership import Membership
 from xapid.pool.role import Role
 from xapid.pool.secrets import PoolSecrets
 from xapid.tasks.registry import Tasks
+from xapid.updates.offers import Offers
 from xapid.wire import xmlrpc
 from xapid.wire.call import Origin
 
@@ -127,6 +129,7 @@ class Pool:
     sweep: Sweep
     schedules: Schedules
     checks: RoutineChecks
+    update_schedule: UpdateSchedule
     made_up_password: str | None
     """Root's password, if it was made up just now: the only time that it is known."""
 
@@ -138,6 +141,7 @@ class Pool:
         self.sweep.start()
         self.schedules.start()
         self.checks.start()
+        self.update_schedule.start()
         self.services.presence.start()
 
         for host in self.hosts()[:1]:
@@ -170,6 +174,7 @@ class Pool:
         self.schedules.stop()
         self.checks.stop()
         self.services.presence.stop()
+        self.update_schedule.stop()
 
     def hosts(self) -> list[Row]:
         """The hosts that answer from this process, the coordinator first."""
@@ -242,6 +247,7 @@ async def assemble(
         blobs=blobs,
         audit=audit,
         run=run,
+        offers=Offers(None if state is None else state / "repositories", config.repositories),
         callers=Callers(db, clock, register=config.register_callers),
     )
     surroundings = Surroundings(blocks=BlockStore(None if state is None else state / "disks", run))
@@ -279,6 +285,12 @@ async def assemble(
             lambda: federation.membership.leader is not None,
         ),
         checks=RoutineChecks(db, clock, services.logins.failed),
+        update_schedule=UpdateSchedule(
+            db,
+            clock,
+            lambda ref: dispatcher.by_itself("pool.sync_updates", ref, False),
+            lambda: federation.membership.leader is not None,
+        ),
         made_up_password=await _initialise_password(db, passwords, config),
     )
     federation.start_afresh = lambda: start_afresh(pool, site, secrets, plugins)

@@ -214,6 +214,9 @@ class Config:
     plugin_time_limit: int = _setting(
         600, _whole(1, 86_400), "SECONDS", "How long a power-on script or host plugin may run before it is ended."
     )
+    repositories: Path | None = _setting(
+        None, _path, "DIR", "Look for update repositories here: in the directory with the last name of a repository's address."
+    )
     web_root: Path | None = _setting(None, _path, "DIR", "Serve the files of this directory to browsers at /.")
     certificate: Path | None = _setting(
         None, _path, "FILE", "A PEM file with the certificate and its key, instead of a self-signed one in the state directory."

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from xapid.datamodel.types import NULL_REF
@@ -49,10 +51,13 @@ def test_a_repository_that_the_pool_uses_stays(world):
     ref = introduce(world)
     world.set(world.pool, repositories=(ref,))
     assert world.error(repository.forget, ref) == ("REPOSITORY_IS_IN_USE",)
-    assert world.error(repository.apply, world.host) == ("APPLY_UPDATES_FAILED", world.host)
     world.set(world.pool, repositories=())
-    assert world.error(repository.apply, world.host) == ("NO_REPOSITORY_ENABLED",)
-    repository.forget(world.context, ref)
+    forgotten = []
+    context = world.context
+    context.services = SimpleNamespace(offers=SimpleNamespace(forget=forgotten.append))
+    uuid = world.row(ref).uuid
+    repository.forget(context, ref)
+    assert forgotten == [uuid]
     assert world.row(ref) is None
 
 

@@ -122,6 +122,7 @@ from xapid.operations.host_settings import (
     set_uefi_certificates,
     syslog_reconfigure,
 )
+from xapid.operations.host_updates import apply_updates, emergency_clear_mandatory_guidance
 
 API_VERSION: Final = (2, 23)
 

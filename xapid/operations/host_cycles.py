@@ -29,6 +29,7 @@ from xapid.operations.local_facts import RESTARTED_CLEANLY, UNTIL_REBOOT, fact, 
 from xapid.operations.power_state import set_halted
 from xapid.operations.remote_power import cut_power
 from xapid.operations.storage_rows import plug_pbd
+from xapid.operations.updating import done
 
 log = Logger()
 
@@ -144,6 +145,7 @@ async def come_back(context: Context, host: str, *, rebooted: bool = True) -> No
             if rebooted:
                 keep(tx, row, UNTIL_REBOOT, None)
                 keep(tx, row, RESTARTED_CLEANLY, None)
+            done(tx, db.get("host", host), *(() if rebooted else ("restart_toolstack",)))
             context.services.presence.arrives(row)
         facts = await context.agent(host).metrics.facts()
         with db.transaction() as tx:

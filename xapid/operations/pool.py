@@ -70,6 +70,7 @@ from xapid.operations.pool_settings import (
     set_uefi_certificates,
     set_update_sync_enabled,
     set_vswitch_controller,
+    sync_updates,
 )
 from xapid.operations.pool_trust import (
     certificate_install,

@@ -10,6 +10,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 from xapid.operations.addressing import is_address
 from xapid.operations.context import Context
+from xapid.operations.updating import sync
 
 LATEST_TELEMETRY: Final = timedelta(days=90)
 _FIRST_OF_WEEK, _LAST_OF_WEEK = 0, 6
@@ -73,6 +74,14 @@ def configure_update_sync(context: Context, self: str, update_sync_frequency: st
     if not _FIRST_OF_WEEK <= update_sync_day <= last:
         raise XenAPIError("INVALID_UPDATE_SYNC_DAY", str(update_sync_day))
     _set(context, self, update_sync_frequency=update_sync_frequency, update_sync_day=update_sync_day)
+
+
+async def sync_updates(
+    context: Context, self: str, force: bool, token: str, token_id: str, username: str, password: str
+) -> str:
+    """Repositories are always looked at anew, so ``force`` changes nothing; nor do tokens, which none of them asks for."""
+    context.db.get("pool", self)
+    return await sync(context, username, password)
 
 
 def set_update_sync_enabled(context: Context, self: str, value: bool) -> None:

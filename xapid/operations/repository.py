@@ -8,6 +8,8 @@ from typing import NoReturn
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.addressing import is_http_url
 from xapid.operations.context import Context
+from xapid.operations.updating import apply as install
+from xapid.operations.updating import offer_of
 
 _KEY_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*|")
 
@@ -61,6 +63,7 @@ def forget(context: Context, self: str) -> None:
         raise XenAPIError("REPOSITORY_IS_IN_USE")
     with context.db.transaction() as tx:
         tx.destroy(row)
+    context.services.offers.forget(row.uuid)
 
 
 def set_gpgkey_path(context: Context, self: str, value: str) -> None:
@@ -70,12 +73,9 @@ def set_gpgkey_path(context: Context, self: str, value: str) -> None:
         tx.update(row, gpgkey_path=value)
 
 
-def apply(context: Context, host: str) -> NoReturn:
-    """Agents install nothing."""
-    context.db.get("host", host)
-    if not any(pool.repositories for pool in context.db.table("pool")):
-        raise XenAPIError("NO_REPOSITORY_ENABLED")
-    raise XenAPIError("APPLY_UPDATES_FAILED", host)
+def apply(context: Context, host: str) -> None:
+    row = context.db.get("host", host)
+    install(context, row, offer_of(context.db, context.services).checksum)
 
 
 def apply_livepatch(

@@ -9,6 +9,7 @@ import attrs
 
 from xapid.agent.plugins.programs import NO_DOOR, Door
 from xapid.stats import Store
+from xapid.updates.offers import Offers
 
 if TYPE_CHECKING:
     from xapid.agent.interface import IHostAgent
@@ -90,6 +91,8 @@ class Services:
     """Joining and leading a pool of daemons (:class:`xapid.pool.federation.Federation`)."""
     elsewhere: Any = None
     """Other pools, and files at addresses (:class:`xapid.pool.elsewhere.Elsewhere`)."""
+    offers: Offers = attrs.field(factory=Offers)
+    """What repositories of updates offer."""
     traces: Callable[[], Iterable[tuple[str, bytes]]] = tuple
     """What was traced into files, each with its name."""
     archives: Any = None
