@@ -18,6 +18,7 @@ from typing import Any
 
 import attrs
 from machine import CLIENT_CORE, HERE, SERVER_CORE, pinned, tool
+from pools import evacuation, forwarded_calls, joining, signs_of_life
 from servers import Nginx, Server, Stock, Xapid, body
 
 REFS = 499
@@ -310,4 +311,8 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "tasks": tasks,
     "start": big_start,
     "objects": many_objects,
+    "forwarded": forwarded_calls,
+    "beats": signs_of_life,
+    "join": joining,
+    "evacuation": evacuation,
 }

@@ -47,10 +47,19 @@ LINES = (
     Line("durable writes, 64 connections: rate", "writes", "durable calls/s", "ephemeral calls/s", "x ephemeral", 0.5, 0.8),
     Line("Async calls, 64 connections: rate", "tasks", "calls/s", None, "/s"),
     Line("start with 64 hosts and 1,024 VMs", "start", "s", None, "s"),
+    Line("VM.start_on and hard_shutdown on a member daemon: rate", "forwarded", "member pairs/s", "coordinator pairs/s",
+         "x coordinator"),
+    Line("64 hosts and 5,000 VMs, idle: share of a core", "beats", "idle core %", None, "%"),
+    Line("… with 20 listeners for all events", "beats", "20 listeners core %", None, "%"),
+    Line("… one change of a host told to them: processor time", "beats", "change µs", None, "µs"),
+    Line("… one sign of life: processor time", "beats", "beat µs", None, "µs"),
+    Line("join of a host: time", "join", "s", None, "s"),
+    Line("evacuation of 200 VMs over 8 hosts: time", "evacuation", "s of 200", None, "s"),
+    Line("… processor time for each VM", "evacuation", "cpu ms per VM", None, "ms"),
     Line("500,000 objects: memory of each", "objects", "bytes", None, "bytes", 1400, 1100, less_is_better=True),
     Line("… longest pause at 1% churn", "objects", "pause ms", None, "ms", 80, 30, less_is_better=True),
     Line("… load from the journal: processor time", "objects", "load s", None, "s"),
-)
+)  # fmt: skip
 
 
 @attrs.frozen

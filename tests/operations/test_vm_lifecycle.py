@@ -301,3 +301,15 @@ def test_virtual_cpus_and_memory_change_while_a_vm_runs(api, vm, xapid_clock):
     api.VM.set_memory_dynamic_range(vm, half, half)
     api.VM.wait_memory_target_live(vm)
     assert (api.VM.get_memory_target(vm), api.VM_metrics.get_memory_actual(metrics)) == (half, half)
+
+
+def test_a_vm_that_is_started_again_and_again_keeps_a_record_of_the_last_start_alone(xapid_session):
+    api = xapid_session.xenapi
+    vm = api.VM.clone(api.VM.get_by_name_label("Other install media")[0], "v")
+    api.VM.provision(vm)
+    sizes = []
+    for _ in range(5):
+        api.VM.start(vm, False, False)
+        sizes.append(len(api.VM.get_record(vm)["last_booted_record"]))
+        api.VM.hard_shutdown(vm)
+    assert max(sizes[1:]) - min(sizes[1:]) < 200
