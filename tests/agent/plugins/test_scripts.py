@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import os
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import attrs
 import pytest
@@ -17,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet import defer, reactor, task
 from twisted.logger import formatEvent, globalLogPublisher
 
-from documents import ROOT, block
+from documents import ROOT
 from xapid.agent.children import Children
 from xapid.agent.plugins.folders import Folders
 from xapid.agent.plugins.programs import Door, Programs
@@ -287,38 +285,6 @@ async def test_over_tls_a_script_talks_to_the_certificate_that_it_was_told_and_t
 )
 def test_scripts_come_in_through_the_door_that_the_daemon_listens_at(address, url):
     assert Door.at(address, 8443, "ab") == Door(url, "ab")
-
-
-class Strip(BaseHTTPRequestHandler):
-    """The power strip of the document."""
-
-    asked: tuple[str, str] = ("", "")
-
-    def do_POST(self):
-        type(self).asked = (self.path, self.headers["Authorization"])
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"on" if self.path == "/outlet/7/on" else b"broken")
-
-    def log_message(self, *args):
-        pass
-
-
-@ensured
-async def test_the_example_of_the_document_switches_a_power_strip(custom):
-    strip = HTTPServer(("127.0.0.1", 0), Strip)
-    threading.Thread(target=strip.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    text = block("docs/writing-a-plugin.md", "<!-- example: power strip -->")
-    config = {"power_on_ip": f"127.0.0.1:{strip.server_port}", "outlet": "7", "power_on_password_secret": "5e3c"}
-    try:
-        assert await custom(text, config) == "the outlet of the host is on"
-        assert Strip.asked == ("/outlet/7/on", "Bearer value of ref of 5e3c")
-        assert await failure(custom(text, config | {"outlet": "8"})) == (
-            "XENAPI_PLUGIN_FAILURE", "main", "OUTLET_REFUSED", "broken",
-        )  # fmt: skip
-    finally:
-        strip.shutdown()
-        strip.server_close()
 
 
 @ensured
