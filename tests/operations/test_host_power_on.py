@@ -89,7 +89,7 @@ def surroundings():
 
 class Figures:
     async def facts(self):
-        return {"cpu_info": {"cpu_count": "1"}}
+        return {"cpu_info": {"cpu_count": "1"}, "software_version": {}}
 
 
 @pytest.fixture

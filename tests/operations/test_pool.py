@@ -134,6 +134,36 @@ def test_the_guest_agent_is_configured_with_known_keys(api, pool):
     assert api.pool.get_guest_agent_config(pool) == {}
 
 
+def test_snooping_is_set_on_every_bridge_that_can_be_reached(api, pool, master, xapid_server, change):
+    (gone, *_) = [host for host in api.host.get_all() if host != master]
+    agents = xapid_server.pool.services.agents
+    change(xapid_server.pool.db.get("host", gone).metrics, live=False)
+    assert refused(api.pool.set_igmp_snooping_enabled, pool, True) == ["COULD_NOT_UPDATE_IGMP_SNOOPING_EVERYWHERE"]
+    assert api.pool.get_igmp_snooping_enabled(pool) is True
+    records = [pif for pif in api.PIF.get_all_records().values() if pif["physical"]]
+    assert {pif["igmp_snooping_status"] for pif in records if pif["host"] != gone} == {"enabled"}
+    assert {pif["igmp_snooping_status"] for pif in records if pif["host"] == gone} == {"unknown"}
+    assert agents.get(master).network.snooping == {"xenbr0": True, "xenbr1": True}
+    change(pool, restrictions={"restrict_igmp_snooping": "true"}, igmp_snooping_enabled=False)
+    assert refused(api.pool.set_igmp_snooping_enabled, pool, True) == ["LICENCE_RESTRICTION", "IGMP_snooping"]
+
+
+def test_hosts_of_different_versions_are_a_rolling_upgrade(api, pool, master, xapid_server, xapid_clock, change):
+    """While it goes on, VMs do only what helps them out of the way."""
+    vm = api.VM.clone(api.VM.get_by_name_label("Other install media")[0], "v")
+    api.VM.provision(vm)
+    version = xapid_server.pool.db.get("host", master).software_version
+    change(master, software_version=version.with_item("platform_version", "3.5.0"))
+    xapid_clock.pass_time(31)
+    assert api.pool.get_other_config(pool)["rolling_upgrade_in_progress"] == "true"
+    assert "snapshot" not in api.VM.get_allowed_operations(vm)
+    assert refused(api.VM.snapshot, vm, "s") == ["NOT_SUPPORTED_DURING_UPGRADE"]
+    change(master, software_version=version)
+    xapid_clock.pass_time(31)
+    assert "rolling_upgrade_in_progress" not in api.pool.get_other_config(pool)
+    assert "snapshot" in api.VM.get_allowed_operations(vm)
+
+
 def test_snooping_needs_the_right_switch(api, pool, master, xapid_server):
     api.pool.set_igmp_snooping_enabled(pool, True)
     statuses = {row["igmp_snooping_status"] for row in api.PIF.get_all_records().values() if row["physical"]}

@@ -262,6 +262,8 @@ class BridgeConfig(TypedDict):
     bridge: str
     mtu: int
     other_config: dict[str, str]
+    igmp_snooping: bool
+    """Whether packets for groups go only to who asked for them."""
 
 
 class RemoteHost(TypedDict):

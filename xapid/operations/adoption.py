@@ -12,7 +12,7 @@ from xapid.agent.values import AgentFailure
 from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.domain_config import believed_state, vm_config
-from xapid.operations.levelling import take_processors
+from xapid.operations.levelling import take_facts
 from xapid.operations.power_state import measure_again, set_halted
 from xapid.operations.storage_rows import revealed, sr_config
 
@@ -23,7 +23,7 @@ async def take_up(db: Database, agent: IHostAgent, host: str) -> None:
     """
     facts = await agent.metrics.facts()
     with db.transaction() as tx:
-        take_processors(tx, db, db.get("host", host), facts["cpu_info"])
+        take_facts(tx, db, db.get("host", host), facts)
     row = db.get("host", host)
     for ref in row.PBDs:
         pbd = db.get("PBD", ref)

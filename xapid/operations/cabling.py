@@ -130,9 +130,15 @@ def pif_config(db: Database, pif: Row) -> PifConfig:
     )
 
 
-def bridge_config(network: Row) -> BridgeConfig:
+def bridge_config(db: Database, network: Row) -> BridgeConfig:
     """A network as an agent makes its bridge."""
-    return BridgeConfig(network=network.uuid, bridge=network.bridge, mtu=network.MTU, other_config=dict(network.other_config))
+    return BridgeConfig(
+        network=network.uuid,
+        bridge=network.bridge,
+        mtu=network.MTU,
+        other_config=dict(network.other_config),
+        igmp_snooping=bool(the_pool(db).igmp_snooping_enabled),
+    )
 
 
 async def plug(context: Context, ref: str) -> None:

@@ -24,7 +24,7 @@ from xapid.operations.evacuation import leave_no_vms
 from xapid.operations.evacuation_plan import resident_vms
 from xapid.operations.host_local import attach_all_static, detach_all_static
 from xapid.operations.host_roles import assert_in_maintenance
-from xapid.operations.levelling import take_processors
+from xapid.operations.levelling import take_facts
 from xapid.operations.local_facts import RESTARTED_CLEANLY, UNTIL_REBOOT, fact, keep
 from xapid.operations.power_state import set_halted
 from xapid.operations.remote_power import cut_power
@@ -149,7 +149,7 @@ async def come_back(context: Context, host: str, *, rebooted: bool = True) -> No
             context.services.presence.arrives(row)
         facts = await context.agent(host).metrics.facts()
         with db.transaction() as tx:
-            take_processors(tx, db, db.get("host", host), facts["cpu_info"])
+            take_facts(tx, db, db.get("host", host), facts)
         for pbd in db.get("host", host).PBDs:
             await _plug(context, pbd, host)
         await attach_all_static(context, host)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import Any
 
+from xapid.agent.values import HostFacts
 from xapid.database import Database, Row, Transaction
 from xapid.datamodel.types import frozenmap
 from xapid.operations.cabling import the_pool
@@ -30,8 +31,11 @@ def host_cpus(info: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{"number": n, "features": features, "utilisation": 0.0, **words, **numbers} for n in range(count)]
 
 
-def take_processors(tx: Transaction, db: Database, host: Row, info: Mapping[str, str]) -> None:
-    """A host has come (back) with the processors of ``info``: its record and the pool's level follow."""
+def take_facts(tx: Transaction, db: Database, host: Row, facts: HostFacts) -> None:
+    """A host has come (back), and its agent tells of its processors and its software: record and level follow."""
+    info, software = facts["cpu_info"], facts["software_version"]
+    if software and dict(host.software_version) != software:
+        tx.update(host, software_version=frozenmap(software))
     if dict(host.cpu_info) != dict(info):
         tx.update(host, cpu_info=frozenmap(info))
         for ref in host.host_CPUs:

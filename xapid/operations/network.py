@@ -82,7 +82,7 @@ async def attach(context: Context, network: str, host: str) -> None:
     if own:
         await plug(context, own[0].ref)
     else:
-        await context.agent(host).network.bridge_up(bridge_config(row))
+        await context.agent(host).network.bridge_up(bridge_config(db, row))
 
 
 async def attach_for_vm(context: Context, host: str, vm: str) -> None:

@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 from xapid.operations.addressing import is_address
+from xapid.operations.agent_errors import translated
+from xapid.operations.cabling import bridge_config
 from xapid.operations.context import Context
 from xapid.operations.updating import sync
 
@@ -140,18 +143,37 @@ def remove_from_guest_agent_config(context: Context, self: str, key: str) -> Non
         tx.remove_from(context.db.get("pool", self), "guest_agent_config", key)
 
 
-def set_igmp_snooping_enabled(context: Context, self: str, value: bool) -> None:
+async def set_igmp_snooping_enabled(context: Context, self: str, value: bool) -> None:
+    """Errors: LICENCE_RESTRICTION, OPENVSWITCH_NOT_ACTIVE; COULD_NOT_UPDATE_IGMP_SNOOPING_EVERYWHERE, with the new value in
+    force wherever it could be set.
+    """
     db = context.db
     pool = db.get("pool", self)
+    if value and pool.restrictions.get("restrict_igmp_snooping") == "true":
+        raise XenAPIError("LICENCE_RESTRICTION", "IGMP_snooping")
     if any(host.software_version.get("network_backend") != "openvswitch" for host in db.table("host")):
         raise XenAPIError("OPENVSWITCH_NOT_ACTIVE")
     if pool.igmp_snooping_enabled == value:
         return
     with db.transaction() as tx:
         tx.update(pool, igmp_snooping_enabled=value)
-        for pif in db.table("PIF"):
-            if pif.managed and (pif.physical or pif.bond_master_of) and pif.currently_attached:
-                tx.update(pif, igmp_snooping_status="enabled" if value else "disabled")
+    pifs = [pif for pif in db.table("PIF").rows() if pif.managed and (pif.physical or pif.bond_master_of)]
+    outcomes = [await _snoop(context, pif, value) for pif in pifs if pif.currently_attached]
+    if not all(outcomes):
+        raise XenAPIError("COULD_NOT_UPDATE_IGMP_SNOOPING_EVERYWHERE")
+
+
+async def _snoop(context: Context, pif: Row, value: bool) -> bool:
+    """Whether the bridge of a PIF could be told."""
+    db = context.db
+    try:
+        with translated(db):
+            await context.agent(pif.host).network.bridge_up(bridge_config(db, db.get("network", pif.network)))
+    except XenAPIError:
+        return False
+    with db.transaction() as tx:
+        tx.update(pif.ref, igmp_snooping_status="enabled" if value else "disabled")
+    return True
 
 
 def set_vswitch_controller(context: Context, address: str) -> None:

@@ -19,6 +19,7 @@ from xapid.database import Database, Row
 from xapid.operations import allowed
 from xapid.operations.alerts import raise_alert
 from xapid.operations.local_facts import AGENT_BEGAN, fact, keep
+from xapid.operations.rolling_upgrade import watch_versions
 
 log = Logger()
 
@@ -59,7 +60,7 @@ class Presence:
             self._loop.stop()
 
     def check(self) -> None:
-        """Simulated hosts give a sign of life; who has given none for too long is not live."""
+        """Simulated hosts give a sign of life; who has given none for too long is not live. Do all run the same version?"""
         if not self.leads():
             return
         beating, now = self.simulated(), self._clock.seconds()
@@ -71,6 +72,7 @@ class Presence:
                 self.beat(host, beating[host.uuid])
             elif now - self._heard.setdefault(host.uuid, now) > SILENT_AFTER:
                 self.silent(host)
+        watch_versions(self._db)
         for uuid in [uuid for uuid in self._heard if self._db.table("host").find_uuid(uuid) is None]:
             del self._heard[uuid]
 

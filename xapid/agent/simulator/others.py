@@ -31,6 +31,8 @@ class SimulatedNetwork:
         self._machine = machine
         self._surroundings = surroundings
         self.bridges: set[str] = set()
+        self.snooping: dict[str, bool] = {}
+        """Bridges, and whether they look who wants packets for groups."""
         self.plugged: set[str] = set()
 
     async def scan_pifs(self) -> list[PifState]:
@@ -38,6 +40,7 @@ class SimulatedNetwork:
 
     async def bridge_up(self, network: BridgeConfig) -> None:
         self.bridges.add(network["bridge"])
+        self.snooping[network["bridge"]] = network["igmp_snooping"]
 
     async def bridge_down(self, bridge: str) -> None:
         self.bridges.discard(bridge)
