@@ -38,6 +38,7 @@ from xapid.database.journal import Journal
 from xapid.datamodel.catalogue import catalogue
 from xapid.datamodel.errors import XenAPIError
 from xapid.dispatch.pipeline import Dispatcher
+from xapid.dispatch.tracing import Tracing
 from xapid.http.blobs import BlobStore
 from xapid.ids import Ids
 from xapid.inventory import dumped
@@ -142,6 +143,7 @@ class Pool:
         self.schedules.start()
         self.checks.start()
         self.update_schedule.start()
+        self.services.tracing.start()
         self.services.presence.start()
 
         for host in self.hosts()[:1]:
@@ -175,6 +177,7 @@ class Pool:
         self.checks.stop()
         self.services.presence.stop()
         self.update_schedule.stop()
+        self.services.tracing.stop()
 
     def hosts(self) -> list[Row]:
         """The hosts that answer from this process, the coordinator first."""
@@ -246,6 +249,7 @@ async def assemble(
         presence=presence,
         blobs=blobs,
         audit=audit,
+        tracing=Tracing(db, None if state is None else state / "traces", run),
         run=run,
         offers=Offers(None if state is None else state / "repositories", config.repositories),
         callers=Callers(db, clock, register=config.register_callers),

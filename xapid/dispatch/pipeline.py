@@ -78,9 +78,15 @@ class Dispatcher:
         self._fast = not config.no_fast_path
         self._callers = services.callers
         self.archives = services.archives = Archives(services.api, ids)
+        self._tracing = services.tracing
+        services.tracing.changed = self._take_the_long_way
+        self._take_the_long_way(services.tracing.active)
         self._is_telling = config.log_level == "debug"
         self.unknown = Tally()
         """The calls of messages that there are not."""
+
+    def _take_the_long_way(self, always: bool) -> None:
+        self._fast = not (always or self._config.no_fast_path)
 
     @property
     def tallies(self) -> Iterator[tuple[str, Tally]]:
@@ -223,7 +229,8 @@ class Dispatcher:
         error = None
         self._tell(endpoint, task, origin)
         try:
-            value = await self._run(endpoint, session, args, task, origin)
+            run = self._run_watched if self._tracing.active else self._run
+            value = await run(endpoint, session, args, task, origin)
             answer = codec.success(endpoint.result, value)
             task.succeed(endpoint.result, value)
         except XenAPIError as refusal:
@@ -263,7 +270,8 @@ class Dispatcher:
             error = None
             self._tell(endpoint, task, origin)
             try:
-                value = await self._run(endpoint, session, args, task, origin)
+                run = self._run_watched if self._tracing.active else self._run
+                value = await run(endpoint, session, args, task, origin)
                 await self._db.durable()
                 task.succeed(endpoint.result, value)
             except XenAPIError as refusal:
@@ -287,6 +295,14 @@ class Dispatcher:
             if entry.message.session:
                 services.rbac.check(session, entry, args)
             return await self._perform(endpoint, session, args, task, origin)
+
+    async def _run_watched(
+        self, endpoint: Endpoint, session: Session, args: list[Any], task: RunningTask, origin: Origin
+    ) -> Any:
+        """The same, for whoever traces calls."""
+        ref = "" if task.row in (Row.NONE, Row.WHILE_RUNNING) else task.ref
+        with self._tracing.span(endpoint.name, origin, self._here(origin), ref):
+            return await self._run(endpoint, session, args, task, origin)
 
     async def _perform(self, endpoint: Endpoint, session: Session, args: list[Any], task: RunningTask, origin: Origin) -> Any:
         if endpoint.kind not in ("operation", "refused"):
@@ -328,7 +344,7 @@ class Dispatcher:
         Errors: those of the marks' operations. What an agent fails with inside comes out as the error that clients know.
         """
         async with self._locks.hold(lambda: marks, task.ref, {}):
-            with translated(self._db):
+            with self._tracing.span(task.origin.label, origin, self._here(origin), task.ref), translated(self._db):
                 yield CallContext(
                     self._db, self._clock, self._ids, self._config, self._services, session, task, self._here(origin),
                     origin, self._nested,
@@ -355,7 +371,10 @@ class Dispatcher:
         endpoint = self._endpoints[name]
         missing = len(endpoint.decoders) - len(args)
         full = [*args, *(endpoint.defaults[-missing:] if missing else ())]
-        return await self._perform(endpoint, context.session, full, context.task, context.origin)
+        if not self._tracing.active:
+            return await self._perform(endpoint, context.session, full, context.task, context.origin)
+        with self._tracing.span(name, context.origin, context.host, nested=True):
+            return await self._perform(endpoint, context.session, full, context.task, context.origin)
 
 
 def _fault(name: str, fault: Exception) -> XenAPIError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -82,6 +82,8 @@ class Services:
     presence: Presence
     blobs: BlobStore
     audit: Any
+    tracing: Any
+    """Traces of calls (:class:`xapid.dispatch.tracing.Tracing`)."""
     callers: Callers
     run: Run
     """Where what takes its time is done, away from everything else."""
@@ -93,8 +95,6 @@ class Services:
     """Other pools, and files at addresses (:class:`xapid.pool.elsewhere.Elsewhere`)."""
     offers: Offers = attrs.field(factory=Offers)
     """What repositories of updates offer."""
-    traces: Callable[[], Iterable[tuple[str, bytes]]] = tuple
-    """What was traced into files, each with its name."""
     archives: Any = None
     """Sessions with databases of dumps (:class:`xapid.dispatch.archives.Archives`)."""
     restart: Callable[[float], None] = lambda seconds: None

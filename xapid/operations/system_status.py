@@ -162,7 +162,7 @@ def _network(about: About) -> Iterator[Part]:
 
 
 def _traces(about: About) -> Iterator[Part]:
-    for name, data in about.services.traces():
+    for name, data in about.services.tracing.files():
         yield f"traces/{name}", iter((data,))
 
 

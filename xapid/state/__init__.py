@@ -9,6 +9,8 @@
 ``initial-password``      root's first password, until it is changed
 ``audit.log``             who called what
 ``restored/``             what a backup held that the next start is to use
+``repositories/``         what repositories of updates offered when they were looked at last
+``traces/``               calls that were traced into files
 ``lock``                  locked by the daemon that uses the directory; says its process
 ========================  ==============================================================================================
 """
