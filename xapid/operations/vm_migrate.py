@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from xapid.agent.values import DomainState, VmConfig
+from xapid.agent.interface import IHostAgent
+from xapid.agent.values import AgentFailure, DomainState, VmConfig
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
@@ -11,10 +12,10 @@ from xapid.operations.alerts import raise_alert
 from xapid.operations.anti_affinity import watch_groups
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
-from xapid.operations.domain_config import vm_config
+from xapid.operations.domain_config import believed_state, vm_config
 from xapid.operations.interrupting import interruptible
 from xapid.operations.migration_network import address_for
-from xapid.operations.power_state import set_live
+from xapid.operations.power_state import set_halted, set_live
 from xapid.placement.checks import Question, assert_can_boot_here
 from xapid.placement.choice import reserve
 
@@ -57,7 +58,8 @@ async def move_domain(context: Context, vm: Row, host: str, options: frozenmap, 
     """Take a domain from its host to another (or round to the same one), where it goes on with ``config``.
 
     ``options`` are those of ``VM.pool_migrate``: ``network`` (a reference) and ``compress``, which else are what the host and
-    the pool prefer. On failure the domain stays where and as it was.
+    the pool prefer. On failure the domain stays where and as it was, with one exception: if the other host is out of reach once
+    the domain has left, it is there that the VM is, for when that host can be reached again.
     """
     db, source = context.db, context.agent(vm.resident_on)
     destination = context.agent(host)
@@ -74,9 +76,26 @@ async def move_domain(context: Context, vm: Row, host: str, options: frozenmap, 
             except BaseException:
                 await destination.hypervisor.forget_expected(ticket)
                 raise
-            return await destination.hypervisor.receive(config, ticket, handover)
+            try:
+                return await destination.hypervisor.receive(config, ticket, handover)
+            except AgentFailure as failure:
+                await _settle(context, vm, host, source, is_lost=failure.reason == "unreachable")
+                raise
     except BaseException:
         if vm.ref in db.table("VM"):
             with db.transaction() as tx:
                 tx.update(vm.ref, scheduled_to_be_resident_on=NULL_REF)
         raise
+
+
+async def _settle(context: Context, vm: Row, host: str, source: IHostAgent, *, is_lost: bool) -> None:
+    """A domain has left its host, and the other one did not take it: say where the VM is now."""
+    db = context.db
+    vm = db.get("VM", vm.ref)
+    believed = believed_state(db, vm)
+    if is_lost:
+        set_live(db, vm, host, believed, context.now())
+        return
+    found = await source.hypervisor.adopt(vm_config(db, vm), believed)
+    if found["power"] == "Halted":
+        set_halted(db, vm)

@@ -86,6 +86,7 @@ class SimulatedHypervisor:
             return self._state(self._domains[vm["uuid"]])
         if believed["power"] not in ("Running", "Paused"):
             return halted(vm["uuid"], believed["power"])
+        self._expected.pop(vm["uuid"], None)
         self._last_domid = max(self._last_domid, believed["domid"])
         domid = believed["domid"] if believed["domid"] > 0 else self._next_domid()
         domain = Domain(
