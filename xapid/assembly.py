@@ -191,6 +191,7 @@ async def assemble(
     ids: Ids,
     *,
     run: Run,
+    in_thread: Run | None = None,
     blobs: BlobStore,
     site: Site,
     journal: Journal | None = None,
@@ -198,8 +199,9 @@ async def assemble(
 ) -> Pool:
     """Load the pool that the journal kept, or make the one that ``config`` asks for, and give its hosts agents.
 
-    ``site`` is where the hosts will answer; hosts that were kept move there. ``run`` is where passwords are hashed, and the
-    contents of disks put on stable storage. ``plugins`` makes the plugins of hosts; without it they have none.
+    ``site`` is where the hosts will answer; hosts that were kept move there. ``run`` is where passwords are hashed,
+    ``in_thread`` (the same, unless it is given) where everything else is done that takes its time, such as work on disks.
+    ``plugins`` makes the plugins of hosts; without it they have none.
     """
     api = catalogue()
     db = Database(api, ids, journal)
@@ -249,12 +251,12 @@ async def assemble(
         presence=presence,
         blobs=blobs,
         audit=audit,
-        tracing=Tracing(db, None if state is None else state / "traces", run),
-        run=run,
+        tracing=Tracing(db, None if state is None else state / "traces", in_thread or run),
+        run=in_thread or run,
         offers=Offers(None if state is None else state / "repositories", config.repositories),
         callers=Callers(db, clock, register=config.register_callers),
     )
-    surroundings = Surroundings(blocks=BlockStore(None if state is None else state / "disks", run))
+    surroundings = Surroundings(blocks=BlockStore(None if state is None else state / "disks", services.run))
     federation = Federation(db, clock, role, agents, secrets, passwords, Reports(db, clock, services), lambda: site.port)
     federation.liveness.presence = presence
     presence.leads = lambda: federation.membership.leader is None

@@ -22,7 +22,7 @@ from xapid.agent.plugins.host_plugins import HostPlugins, trusted
 from xapid.agent.plugins.programs import Door
 from xapid.agent.power.modes import PowerOn
 from xapid.assembly import Pool, assemble
-from xapid.auth.passwords import HashingThreads
+from xapid.auth.passwords import Threads
 from xapid.config import Config, ConfigError
 from xapid.database import Row, garbage
 from xapid.database.journal import CopiedJournal, Journal, JournalError, SQLiteJournal
@@ -42,10 +42,12 @@ from xapid.http.web_console import WebConsole
 from xapid.ids import Ids
 from xapid.inventory.build import HostCertificate
 from xapid.listening import Sockets, adopt, allow_many_connections, bind
+from xapid.operations.keeping import Keeping
 from xapid.operations.measuring import Measuring
 from xapid.pool.neighbours import Neighbours
 from xapid.state import StateDirectory, certificate
 from xapid.state.restore import put_in_place
+from xapid.stats import kept
 
 log = Logger()
 
@@ -73,8 +75,10 @@ class Daemon:
         self._sockets = Sockets(self.config)
         self._ports: list[IListeningPort] = []
         self._servers: list[HttpServer] = []
-        self._threads = HashingThreads(reactor)
+        self._threads = Threads(reactor, "passwords")
+        self._workers = Threads(reactor, "work")
         self._certificate: Certificate | None = None if former is None else former._certificate
+        self._keeping: Keeping | None = None
         directory = self.config.state_directory
         self._state = None if directory is None else StateDirectory(directory)
         if directory is not None and put_in_place(directory):
@@ -144,6 +148,7 @@ class Daemon:
             self._reactor,
             Ids(config.seed),
             run=self._threads,
+            in_thread=self._workers,
             blobs=blobs,
             site=self,
             journal=journal,
@@ -161,6 +166,10 @@ class Daemon:
         self._listen()
         await federation.start(self._certificate.certificate_pem.decode(), lambda known: PinnedClient(self._certificate, known))
         self.pool.start()
+        if state is not None:
+            folder = kept.Folder(state.path / "statistics")
+            self._keeping = Keeping(services.stats, folder, self._reactor, self._workers)
+            self._keeping.start()
         self._measuring = Measuring(self.pool.db, self._reactor, services)
         self._measuring.start()
         await self.pool.db.durable()
@@ -266,12 +275,15 @@ class Daemon:
         if hasattr(self, "pool"):
             self.pool.stop()
             self._measuring.stop()
+            if self._keeping is not None:
+                await self._keeping.stop()
             self.pool.services.pool.stop()
             if self.status != JOURNAL_FAILED:
                 await self.pool.db.close()
         for server in self._servers:
             server.abort()
         self._threads.stop()
+        self._workers.stop()
         if self._state is not None:
             self._state.release()
 

@@ -9,7 +9,7 @@ from argon2 import PasswordHasher, extract_parameters
 from twisted.internet import defer, reactor
 
 from xapid.auth.initial_password import InitialPassword
-from xapid.auth.passwords import HASHER, HashingThreads, Passwords
+from xapid.auth.passwords import HASHER, Passwords, Threads
 from xapid.datamodel.errors import XenAPIError
 
 CHEAP = PasswordHasher(1, 8, 1)
@@ -107,7 +107,7 @@ def test_only_hashes_of_the_right_kind_are_taken_over(passwords):
 
 @pytest_twisted.ensureDeferred
 async def test_hashing_happens_in_threads_of_its_own_and_never_more_than_two():
-    run = HashingThreads(reactor)
+    run = Threads(reactor, "passwords")
     lock, both = threading.Lock(), threading.Barrier(2, timeout=10)
     names, busy, most = set(), 0, 0
 

@@ -35,12 +35,12 @@ class Run(Protocol):
     def __call__(self, function: Callable[[], T]) -> defer.Deferred[T]: ...
 
 
-class HashingThreads:
+class Threads:
     """A :class:`Run` with at most two threads, none of which exists before it is needed."""
 
-    def __init__(self, reactor: IReactorFromThreads, size: int = THREADS) -> None:
+    def __init__(self, reactor: IReactorFromThreads, name: str, size: int = THREADS) -> None:
         self._reactor = reactor
-        self._pool = ThreadPool(minthreads=0, maxthreads=size, name="passwords")
+        self._pool = ThreadPool(minthreads=0, maxthreads=size, name=name)
 
     def __call__(self, function: Callable[[], T]) -> defer.Deferred[T]:
         if not self._pool.started:
@@ -48,7 +48,7 @@ class HashingThreads:
         return cast("defer.Deferred[T]", threads.deferToThreadPool(cast(Any, self._reactor), self._pool, function))
 
     def stop(self) -> None:
-        """Let the threads end. Waits for the hash that one of them may be at."""
+        """Let the threads end. Waits for what they are at."""
         if self._pool.started:
             self._pool.stop()
 

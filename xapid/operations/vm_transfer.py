@@ -6,9 +6,11 @@ a chunk of a disk. What was imported shows all at once when the last byte has be
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
+
+import attrs
 
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
@@ -21,7 +23,7 @@ from xapid.operations.vm_import import Import, Request
 from xapid.xva import archive, document, tar
 from xapid.xva.archive import DOCUMENT, Archive
 from xapid.xva.checksums import Missing
-from xapid.xva.compression import Compressor, Method, compressor
+from xapid.xva.compression import PLAIN, Compressor, Method, compressor
 from xapid.xva.streams import Read
 
 METHODS: Final[dict[str, Method]] = {"true": "gzip", "gzip": "gzip", "zstd": "zstd"}
@@ -40,18 +42,32 @@ async def export(context: Context, vm: Row, packer: Compressor, *, power_state: 
     """A VM with its disks, piece by piece, none of them empty. Errors: TASK_CANCELLED, what reading the disks fails with."""
     collection = Collection(context.db, [vm], Extent(power_state=power_state))
     total, done = sum(disk.virtual_size for disk in collection.disks.values()) or 1, 0
-    if packed := packer.compress(b"".join(archive.member(DOCUMENT, collection.document(context.now())))):
+    packing = _Packing(context, packer)
+    if packed := await packing.compress(archive.member(DOCUMENT, collection.document(context.now()))):
         yield packed
     for name, disk in collection.disks.items():
         async with disk_contents.reading(context.db, context.services.agents, disk) as reader:
             async for reached, members in archive.chunks(_source(name, reader)):
                 context.task.check_cancelled()
-                for member in members:
-                    if packed := packer.compress(member):
-                        yield packed
+                if packed := await packing.compress(members):
+                    yield packed
                 context.task.progress((done + reached) / total)
         done += disk.virtual_size
-    yield packer.compress(tar.END) + packer.flush()
+    yield await packing.compress([tar.END]) + packer.flush()
+
+
+@attrs.frozen
+class _Packing:
+    """Compresses in a thread: others are served meanwhile."""
+
+    _context: Context
+    _packer: Compressor
+
+    async def compress(self, parts: Sequence[bytes]) -> bytes:
+        whole = b"".join(parts)
+        if self._packer is PLAIN:
+            return whole
+        return await self._context.services.run(lambda: self._packer.compress(whole))
 
 
 def _source(name: str, reader: Reader) -> archive.Disk:
@@ -70,7 +86,7 @@ async def take_in(context: Context, read: Read, request: Request) -> tuple[str, 
     With ``force``, checksums are passed over, and what has been made stays if something fails later. Errors: IMPORT_ERROR and
     its kin, TASK_CANCELLED, those of :meth:`Import.create`, those of the storage.
     """
-    incoming = Archive(read, force=request.force)
+    incoming = Archive(read, context.services.run, force=request.force)
     objects = document.read(await incoming.document(), api_version(context.db))
     work = Import(context, objects, request)
     try:
@@ -120,7 +136,7 @@ async def _commit(writers: dict[str, Writer]) -> None:
 
 async def take_in_metadata(context: Context, read: Read, request: Request) -> tuple[str, ...]:
     """Make the VMs of an archive around disks that are here; returns their references. A dry run makes none."""
-    incoming = Archive(read, force=request.force)
+    incoming = Archive(read, context.services.run, force=request.force)
     objects = document.read(await incoming.document(), api_version(context.db))
     work = Import(context, objects, request)
     try:

@@ -94,6 +94,12 @@ class Ring:
             return self._data[first * width : last * width]
         return self._data[first * width :] + self._data[: last * width]
 
+    def refill(self, last: int, values: array[float]) -> None:
+        """Other rows in place of those that are there: all values, oldest first, the newest row of which ended at ``last``."""
+        self.last = last
+        self._data = values
+        self._next = 0
+
     def part(self, after: int) -> Ring:
         """A copy of the rows that ended after a moment; it stays as it is."""
         copy = Ring(self.step, self.capacity, self.columns, self.last)

@@ -17,7 +17,7 @@ import attrs
 from xapid.datamodel.errors import XenAPIError
 from xapid.xva import checksums, tar
 from xapid.xva.checksums import Missing
-from xapid.xva.compression import decompressed
+from xapid.xva.compression import InThread, decompressed, here
 from xapid.xva.document import LARGEST
 from xapid.xva.streams import ByteStream, Read, Truncated
 
@@ -117,11 +117,12 @@ class _Place:
 class Archive:
     """An archive that is being read. All errors are those that clients see: IMPORT_ERROR and its kin.
 
-    With ``force``, checksums that do not match are passed over.
+    Compressed ones are unpacked ``in_thread``. With ``force``, checksums that do not match are passed over.
     """
 
-    def __init__(self, read: Read, *, force: bool = False) -> None:
+    def __init__(self, read: Read, in_thread: InThread = here, *, force: bool = False) -> None:
         self._raw = ByteStream(read)
+        self._in_thread = in_thread
         self._force = force
         self._stream: ByteStream | None = None
         self._ahead: tar.Member | None = None
@@ -130,7 +131,7 @@ class Archive:
     async def document(self) -> bytes:
         """``ova.xml``. To be read first."""
         try:
-            self._stream = await decompressed(self._raw)
+            self._stream = await decompressed(self._raw, self._in_thread)
             start = await self._stream.peek(tar.BLOCK)
             if len(start) < tar.BLOCK:
                 raise Truncated

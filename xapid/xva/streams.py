@@ -31,6 +31,10 @@ class ByteStream:
         self._ended = not data
         return data
 
+    async def several(self, worth: int) -> bytes:
+        """What is there, and what comes, until it is ``worth`` so many bytes; empty at the end."""
+        return await self._gather(worth, cut=False)
+
     async def exactly(self, count: int) -> bytes:
         """``count`` bytes. Raises :class:`Truncated`."""
         data = await self._gather(count)
@@ -54,13 +58,13 @@ class ByteStream:
                 self._held = data[count:]
             count -= len(data)
 
-    async def _gather(self, count: int) -> bytes:
+    async def _gather(self, count: int, *, cut: bool = True) -> bytes:
         parts, missing = [], count
         while missing > 0:
             data = await self.some()
             if not data:
                 break
-            if len(data) > missing:
+            if cut and len(data) > missing:
                 data, self._held = data[:missing], data[missing:]
             parts.append(data)
             missing -= len(data)
