@@ -146,6 +146,36 @@ def test_an_upload_is_answered_before_its_body_and_read_as_it_comes(site: Site) 
     assert client.socket.disconnecting
 
 
+@pytest.mark.parametrize("early", [True, False])
+def test_a_client_that_waits_to_be_told_to_upload_is_told(site: Site, early: bool) -> None:
+    """Many wait for a second if nobody tells them."""
+
+    async def serve(exchange: Exchange) -> None:
+        if early:
+            exchange.start(200, [])
+        assert b"".join([data async for data in exchange.body()]) == b"0123456789"
+        if not early:
+            exchange.start(200, [])
+
+    upload(site, serve)
+    client = site.client()
+    client.send(HEAD.replace("Content-Length", "Expect: 100-continue\r\nContent-Length"))
+    told = b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert client.take() == told + (b"HTTP/1.1 200 OK\r\n\r\n" if early else b"")
+    client.send(b"0123456789")
+    assert client.take() == (b"" if early else b"HTTP/1.1 200 OK\r\n\r\n")
+
+
+def test_a_client_whose_upload_is_refused_is_not_told_to_send_it(site: Site) -> None:
+    async def serve(exchange: Exchange) -> None:
+        exchange.start(400, [])
+
+    upload(site, serve)
+    client = site.client()
+    client.send(HEAD.replace("Content-Length", "Expect: 100-continue\r\nContent-Length"))
+    assert client.take() == b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
+
 def test_a_body_that_nobody_reads_is_dropped_before_the_next_request(site: Site) -> None:
     async def serve(exchange: Exchange) -> None:
         exchange.keep_alive = True

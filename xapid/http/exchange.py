@@ -59,6 +59,8 @@ class Exchange:
         self.cut_off = False
         """Whether the connection broke, rather than ended, while the body was still coming."""
         self._connection = connection
+        self._asked = head.version == "HTTP/1.1" and head.headers.get("expect", "").lower() == "100-continue"
+        """Whether the client waits to be told that it may send the body."""
         self._chunks: list[bytes] = []
         self._held = 0
         self._coming: int | None = 0 if head.length is None and head.method not in ("PUT", "POST") else head.length
@@ -77,6 +79,7 @@ class Exchange:
     async def read(self) -> bytes:
         """Some of the body; empty at its end, also if the client ended early (see :attr:`truncated`)."""
         if not self._chunks and self._coming != 0:
+            self._go_ahead()
             self._reader = Deferred()
             self._connection.expect(True)
             await self._reader
@@ -100,8 +103,15 @@ class Exchange:
 
     def start(self, status: int, headers: Iterable[tuple[str, str]], version: str | None = None) -> None:
         """Sends the status line and headers, exactly these."""
+        if status < 300:  # uploads are answered before their body is read
+            self._go_ahead()
         self.started = True
         self.write(pages.head(version or self.head.version, status, headers))
+
+    def _go_ahead(self) -> None:
+        if self._asked and not self.started and self._coming:
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._asked = False
 
     def write(self, data: bytes) -> None:
         """Sends some of the body."""

@@ -90,22 +90,45 @@ class TlsSocket:
             self._shake_hands()
             return
         count = _read(self._ssl, _BUFFER, RECORD)
-        if count > 0:
+        if count == RECORD:
+            self._receive_much()
+        elif count > 0:
             self._protocol.dataReceived(_VIEW[:count])
-            return
+        else:
+            self._not_read(self._problem(count))
+
+    def _receive_much(self) -> None:
+        """The rest of what is there, up to a slice, at once: uploads come in full records, as fast as they are read."""
+        parts, count = [_VIEW[:]], RECORD
+        while count == RECORD and len(parts) < SLICE // RECORD:
+            count = _read(self._ssl, _BUFFER, RECORD)
+            if count > 0:
+                parts.append(_VIEW[:count])
+        problem = self._problem(count) if count <= 0 else None
+        self._protocol.dataReceived(b"".join(parts))
+        if problem is not None and self.connected:
+            self._not_read(problem)
+
+    def _problem(self, result: int) -> Exception | None:
+        """Why nothing was read; OpenSSL knows only until it is asked for something else."""
         try:
-            self._tls._raise_ssl_error(self._ssl, count)
-        except SSL.WantReadError:
-            pass
-        except SSL.WantWriteError:
-            self._watch(self._events | WRITE)
-        except SSL.ZeroReturnError:
-            self._farewell()
-        except SSL.SysCallError as problem:
-            # Many clients just close their socket: an end without a word, and still an end. A reset is none.
-            self._lose(_DONE if problem.args[0] == -1 else _LOST)
-        except SSL.Error:
-            self._lose(_LOST)
+            self._tls._raise_ssl_error(self._ssl, result)
+        except SSL.Error as problem:
+            return problem
+        return None
+
+    def _not_read(self, problem: Exception | None) -> None:
+        match problem:
+            case None | SSL.WantReadError():
+                pass
+            case SSL.WantWriteError():
+                self._watch(self._events | WRITE)
+            case SSL.ZeroReturnError():
+                self._farewell()
+            case SSL.SysCallError(args=(-1, *_)):
+                self._lose(_DONE)  # many clients just close their socket: an end without a word, and still an end
+            case _:
+                self._lose(_LOST)
 
     def _shake_hands(self) -> None:
         try:
