@@ -85,6 +85,7 @@ class StubAuthenticator:
         self.opened: list[str] = []
         self.closed: list[str] = []
         self.failed: list[tuple[str, tuple[str, ...]]] = []
+        self.noted: list[tuple[str | None, str, str]] = []
 
     async def open(self, offered: Credentials, origin: Origin) -> str:
         if offered.is_unix or offered.basic == ("root", "secret"):
@@ -99,6 +100,9 @@ class StubAuthenticator:
     def check(self, session: str, action: HttpAction) -> None:
         if session == WEAK:
             raise XenAPIError("RBAC_PERMISSION_DENIED", action.permission, "no")
+
+    def note(self, session: str | None, action: HttpAction, origin: Origin, outcome: str, user: str = "") -> None:
+        self.noted.append((session, action.name, outcome))
 
     async def close(self, session: str) -> None:
         self.closed.append(session)

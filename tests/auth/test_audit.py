@@ -53,7 +53,27 @@ def test_a_failed_call_says_how_it_failed(audit, root):
     assert "'ALLOWED' 'INTERNAL_ERROR'" in second
 
 
-def test_a_call_without_effect_is_logged_only_when_it_is_denied(audit, sessions, rbac):
+@pytest.mark.parametrize(
+    ("name", "args", "is_logged"),
+    [
+        ("VM.set_name_label", ("OpaqueRef:x", "new"), True),
+        ("VM.assert_can_boot_here", ("OpaqueRef:x", HOST), True),
+        ("event.register", (["VM"],), True),
+        ("event.inject", ("VM", "OpaqueRef:x"), True),
+        ("event.from", (["VM"], "", 0.0), False),
+        ("event.next", (), False),
+        ("event.get_current_id", (), False),
+        ("message.get_since", (datetime.now(UTC),), False),
+        ("host.tickle_heartbeat", (HOST, frozenmap()), False),
+        ("pool.audit_log_append", ("line",), False),
+    ],
+)
+def test_every_call_but_reading_is_logged_except_those_that_clients_make_all_the_time(audit, root, name, args, is_logged):
+    call(audit, root, name, *args)
+    assert len(list(audit.lines())) == is_logged
+
+
+def test_a_call_that_reads_is_logged_only_when_it_is_denied(audit, sessions, rbac):
     session = sessions.open(Identity(user="bob", auth_user_sid="S-bob"), HOST)
     call(audit, session, "VM.get_record", "OpaqueRef:x")
     assert list(audit.lines()) == []
@@ -111,6 +131,14 @@ def test_handlers_are_logged_by_their_action(audit, root):
     audit.http(root, "get_export", "HANDLE_INVALID")
     (line,) = audit.lines()
     assert "'ALLOWED' 'HANDLE_INVALID' 'HTTP' 'http/get_export'" in line
+
+
+def test_statistics_are_fetched_all_the_time_and_logged_only_when_they_are_refused(audit, root):
+    audit.http(root, "rrd_updates")
+    assert list(audit.lines()) == []
+    audit.http(root, "rrd_updates", "RBAC_PERMISSION_DENIED")
+    (line,) = audit.lines()
+    assert "'DENIED' 'RBAC_PERMISSION_DENIED' 'HTTP' 'http/rrd_updates'" in line
 
 
 def test_lines_can_be_read_from_a_time_on(audit, clock):

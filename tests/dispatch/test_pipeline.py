@@ -123,13 +123,15 @@ def test_a_getter_that_is_denied_is_audited(no_fast_path: bool) -> None:
     server.close()
 
 
-def test_a_getter_is_audited_only_if_it_is_declared_to_have_an_effect(xapid_server: Server, session: str) -> None:
+def test_setters_are_audited_and_getters_are_not_whatever_they_declare(xapid_server: Server, session: str) -> None:
     vm = call(xapid_server, "VM.get_all", session)["Value"][0]
     before = len(audited(xapid_server))
     call(xapid_server, "VM.get_name_label", session, vm)
     assert len(audited(xapid_server)) == before
     call(xapid_server, "VM.get_is_a_template", session, vm)
-    assert "'VM.get_is_a_template'" in audited(xapid_server)[-1]
+    assert len(audited(xapid_server)) == before
+    call(xapid_server, "VM.set_name_label", session, vm, "new")
+    assert "'VM.set_name_label'" in audited(xapid_server)[-1]
 
 
 def test_an_unknown_message_that_an_extension_knows_takes_the_rights_of_calling_extensions() -> None:

@@ -1,6 +1,7 @@
-"""The audit log: one line for every call that may change something, and for every one that was refused for want of rights.
+"""The audit log: a line for every call and HTTP action that does more than read, and for each that was refused to its caller.
 
-Serves ``/audit_log`` and ``pool.audit_log_append``. A line says when, who, from where, whether it was allowed, how it
+Serves ``/audit_log`` and ``pool.audit_log_append``. Reading is what messages do that are called ``get…``, as on the reference
+server, so questions of other names have their lines too. A line says when, who, from where, whether it was allowed, how it
 ended, and what it was done to. It never holds a secret: of the arguments it shows references, numbers, booleans, words
 of closed sets and names, and of messages that are declared secret only the name of the user who wants to come in.
 """
@@ -30,8 +31,12 @@ log = Logger()
 NAMES: Final = frozenset({"label", "name", "name_label", "new_name", "subject_name", "subject_identifier", "uuid", "key"})
 """Text parameters that are shown; any other text could be a secret."""
 USER: Final = "uname"
-UNLOGGED: Final = frozenset({"event"})
-"""Classes whose calls only tell clients what happens, but would fill the log, since every client makes them all the time."""
+READING: Final = "get"
+"""What the names of messages begin with that only read."""
+UNLOGGED: Final = frozenset({"event.next", "event.from", "host.tickle_heartbeat", "pool.audit_log_append"})
+"""Calls that would fill the log, since clients and members make them all the time, and the one whose effect is a line of it."""
+UNLOGGED_HTTP: Final = frozenset({"rrd_updates", "post_remote_db_access"})
+"""The same among HTTP actions."""
 LONGEST_VALUE: Final = 200
 LINES_IN_MEMORY: Final = 10_000
 FILE_SIZE: Final = 4 * 1024 * 1024
@@ -127,8 +132,8 @@ class AuditLog:
 
     @contextmanager
     def call(self, session: Session, entry: Entry, args: Sequence[Any], origin: Peer | None = None) -> Iterator[None]:
-        """Log the call that is made within, when it has ended; those without effect only if they are refused."""
-        is_logged = entry.message.effect and entry.cls.name not in UNLOGGED
+        """Log the call that is made within, when it has ended; those that only read only if they are refused."""
+        is_logged = not entry.message.name.startswith(READING) and entry.name not in UNLOGGED
         subjects = self._subjects(entry, args) if is_logged else ""
         outcome = "OK"
         try:
@@ -143,9 +148,13 @@ class AuditLog:
             if is_logged or outcome == "RBAC_PERMISSION_DENIED":
                 self._record(session, "API", entry.name, subjects, outcome, origin)
 
-    def http(self, session: Session, action: str, outcome: str = "OK", origin: Peer | None = None) -> None:
-        """Log the use of an HTTP handler; ``outcome`` is ``OK`` or an error code."""
-        self._record(session, "HTTP", f"http/{action}", "", outcome, origin)
+    def http(self, session: Session, action: str, outcome: str = "OK", origin: Peer | None = None, user: str = "") -> None:
+        """Log the use of an HTTP action; ``outcome`` is ``OK`` or an error code. Some are logged only when they are refused.
+
+        ``user`` is the name of someone who was not let in.
+        """
+        if action not in UNLOGGED_HTTP or outcome != "OK":
+            self._record(session, "HTTP", f"http/{action}", _group(USER, user) if user else "", outcome, origin)
 
     def append(self, text: str) -> None:
         """Log a line that somebody else wrote."""

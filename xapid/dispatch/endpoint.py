@@ -18,10 +18,7 @@ from xapid.wire.call import Loose
 from xapid.wire.marshal import decoder, record_decoder
 
 Kind = Literal["read", "write", "operation", "removed", "refused", "missing"]
-"""``read`` and ``write`` follow from the declaration and never wait; an ``operation`` has a function; the others refuse.
-
-A getter that is declared to have an effect counts as a ``write``: the audit log tells of it.
-"""
+"""``read`` and ``write`` follow from the declaration and never wait; an ``operation`` has a function; the others refuse."""
 
 MISMATCH: Final = "MESSAGE_PARAMETER_COUNT_MISMATCH"
 READS: Final = 1.0
@@ -111,7 +108,7 @@ def kind_of(entry: Entry, bound: Bound | None) -> Kind:
         return "refused"
     if not message.implicit:
         return "missing"
-    return "read" if message.name.startswith("get_") and not message.effect else "write"
+    return "read" if message.name.startswith("get_") else "write"
 
 
 def _endpoint(db: Database, entry: Entry, bound: Bound | None) -> Endpoint:

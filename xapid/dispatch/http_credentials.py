@@ -61,6 +61,11 @@ class HttpAuthenticator:
         """Errors: RBAC_PERMISSION_DENIED."""
         self.services.rbac.check_http(admitted.session, action.name)
 
+    def note(self, admitted: Admitted | None, action: HttpAction, origin: Origin, outcome: str, user: str = "") -> None:
+        """Have the audit log tell what came of a request."""
+        session = self.services.sessions.anonymous if admitted is None else admitted.session
+        self.services.audit.http(session, action.name, outcome, origin, user)
+
     async def close(self, admitted: Admitted) -> None:
         """End the session if the request made it, and it has not ended by itself."""
         if admitted.is_own and not admitted.session.ended:

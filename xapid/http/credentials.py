@@ -74,6 +74,11 @@ class Authenticator(Protocol):
     def check(self, session: Any, action: HttpAction) -> None:
         """Raises RBAC_PERMISSION_DENIED (403) if the session may not use the action."""
 
+    def note(self, session: Any, action: HttpAction, origin: Origin, outcome: str, user: str = "") -> None:
+        """Has the audit log tell that the action was used or refused. Without ``session`` nobody was let in; ``user`` is
+        the name that was given. ``outcome`` is ``OK`` or an error code.
+        """
+
     async def close(self, session: Any) -> None:
         """The request is over: ends the session if :meth:`open` made it."""
 

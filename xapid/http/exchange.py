@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol as TwistedProtocol
 
+from xapid.datamodel.http_actions import HttpAction
 from xapid.http import pages
 from xapid.http.head import Head
 from xapid.wire.call import Origin
@@ -50,6 +51,8 @@ class Exchange:
         """Whether it came over TCP without TLS."""
         self.session: Any = None
         """The session that the request's credentials gave, where the action asks for one."""
+        self.action: HttpAction | None = None
+        """What that session was admitted to."""
         self.started = False
         """Whether an answer has begun."""
         self.keep_alive = False

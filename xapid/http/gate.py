@@ -31,6 +31,9 @@ class Gate:
             return False
         session = await self._open(offered, exchange)
         if session is None:
+            if offered:
+                user = "" if offered.basic is None else offered.basic[0]
+                self._authenticator.note(None, action, exchange.origin, "SESSION_AUTHENTICATION_FAILED", user)
             if task is not None:
                 self._authenticator.fail_task(task, XenAPIError.relayed("SESSION_AUTHENTICATION_FAILED"))
             exchange.refuse(401, headers=[("WWW-Authenticate", f'Basic realm="{realm or action.name}"')])
@@ -38,12 +41,13 @@ class Gate:
         try:
             self._authenticator.check(session, action)
         except XenAPIError as error:
+            self._authenticator.note(session, action, exchange.origin, error.code)
             await self._authenticator.close(session)
             if task is not None:
                 self._authenticator.fail_task(task, error)
             exchange.refuse(403, " ".join(error.description))
             return False
-        exchange.session = session
+        exchange.session, exchange.action = session, action
         return True
 
     async def _open(self, offered: Credentials, exchange: Exchange) -> Any:
@@ -54,7 +58,9 @@ class Gate:
         except XenAPIError:
             return None
 
-    async def release(self, exchange: Exchange) -> None:
-        """The exchange is over for its session."""
+    async def release(self, exchange: Exchange, outcome: str = "OK") -> None:
+        """The exchange is over for its session; ``outcome`` is ``OK`` or an error code."""
         session, exchange.session = exchange.session, None
+        assert exchange.action is not None
+        self._authenticator.note(session, exchange.action, exchange.origin, outcome)
         await self._authenticator.close(session)

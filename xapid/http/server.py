@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory
 
+from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.http_actions import HttpAction
 from xapid.http import link, pages
 from xapid.http.credentials import Authenticator
@@ -232,10 +233,15 @@ class HttpServer(ServerFactory):
 
     async def _serve_guarded(self, exchange: Exchange, action: HttpAction) -> None:
         if await self._gate.admit(exchange, action):
+            outcome = "INTERNAL_ERROR"
             try:
                 await self._serve_open(exchange, action)
+                outcome = "OK"
+            except XenAPIError as error:
+                outcome = error.code
+                raise
             finally:
-                await self._gate.release(exchange)
+                await self._gate.release(exchange, outcome)
 
 
 async def options(exchange: Exchange) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from xapid.operations.pool_calls import (
     apply_edition,
+    audit_log_append,
     check_update_readiness,
     create_new_blob,
     create_VLAN,

@@ -150,6 +150,10 @@ def check_update_readiness(context: Context, self: str, requires_reboot: bool) -
     return tuple(found)
 
 
+def audit_log_append(context: Context, line: str) -> None:
+    context.services.audit.append(line)
+
+
 def enable_redo_log(context: Context, sr: str) -> None:
     raise XenAPIError("CANNOT_ENABLE_REDO_LOG", "the database is kept in a journal of its own")
 
