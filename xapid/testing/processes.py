@@ -41,7 +41,8 @@ class DaemonFailed(Exception):
 class Daemon:
     """A running ``xapid serve``. Flags are given as they stand on the command line.
 
-    ``environ`` is added to the environment, from which settings of xapid were taken out; ``directory`` is where it runs.
+    ``environ`` is added to the environment, from which settings of xapid were taken out; ``directory`` is where it runs;
+    ``prefix`` are words before the command, such as those of a program that makes room for it and then becomes it.
     """
 
     program: Sequence[str] = ("-m", "xapid", "serve")
@@ -54,6 +55,7 @@ class Daemon:
         environ: Mapping[str, str] | None = None,
         directory: Path | None = None,
         start_limit: float = START_LIMIT,
+        prefix: Sequence[str] = (),
     ) -> None:
         self.flags = flags
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process, closed in stop()
@@ -61,7 +63,7 @@ class Daemon:
         if password is not None:
             clean[f"{PREFIX}ROOT_PASSWORD"] = password
         self.process = subprocess.Popen(
-            [sys.executable, *self.program, "--ready-json", *flags],
+            [*prefix, sys.executable, *self.program, "--ready-json", *flags],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._log,
