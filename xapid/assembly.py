@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import attrs
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from xapid.agent.interface import IAgentObserver, IPlugins
@@ -46,7 +47,7 @@ from xapid.inventory.build import HostCertificate
 from xapid.inventory.populate import addresses_from, populate
 from xapid.inventory.presets import preset
 from xapid.inventory.processors import cpu_info
-from xapid.operations import adoption, allowed
+from xapid.operations import adoption, allowed, host_settling
 from xapid.operations.binding import bind
 from xapid.operations.host_cycles import come_back, went_down
 from xapid.operations.host_settings import clock_offset
@@ -59,6 +60,7 @@ from xapid.operations.update_schedule import UpdateSchedule
 from xapid.operations.vmss_schedule import Schedules
 from xapid.placement.checks import is_live
 from xapid.pool.agents import HostAgents
+from xapid.pool.copies import clear
 from xapid.pool.elsewhere import Elsewhere
 from xapid.pool.federation import Federation
 from xapid.pool.inquiry import Inquiries
@@ -73,6 +75,9 @@ from xapid.wire.call import Origin
 log = Logger()
 
 MIB: Final = 1 << 20
+DRAIN_TRIES: Final = 300
+DRAIN_EVERY: Final = 0.1
+DESIGNATION: Final = "pool.designate_new_master"
 
 PluginsOf = Callable[[str], IPlugins]
 """The plugins of the host with this uuid."""
@@ -231,7 +236,7 @@ async def assemble(
     sessions = Sessions(db, ids, clock)
     passwords = Passwords(db, run)
     rbac = Rbac(api, db)
-    role = Role(db)
+    role = Role(db, with_ports=config.allow_mixed_ports)
     agents = HostAgents(db)
     state = config.state_directory
     audit = AuditLog(db, clock, MemoryStore() if state is None else FileStore(state / "audit.log"))
@@ -257,11 +262,12 @@ async def assemble(
         callers=Callers(db, clock, register=config.register_callers),
     )
     surroundings = Surroundings(blocks=BlockStore(None if state is None else state / "disks", services.run))
-    federation = Federation(db, clock, role, agents, secrets, passwords, Reports(db, clock, services), lambda: site.port)
+    reports = Reports(db, clock, services)
+    federation = Federation(db, clock, config, ids, role, agents, secrets, passwords, reports, lambda: site.port)
+    federation.common.left = lambda: sessions.destroy_where(lambda session: True)
     federation.liveness.presence = presence
     presence.leads = lambda: federation.membership.leader is None
     presence.simulated = lambda: _beating(pool)
-    federation.left = lambda: sessions.destroy_where(lambda session: True)
     services.pool = federation
     federation.answer_inquiry = Inquiries(db, services).answer
     services.elsewhere = Elsewhere(clock, lambda: site.port)
@@ -272,7 +278,8 @@ async def assemble(
         elif kept and not is_live(db, row):
             surroundings.switched_off.add(row.uuid)
         agents.add(row.ref, agent)
-        await adoption.take_up(db, agent, row.ref)
+        if federation.stands_alone:  # else others know better what runs here than the database does
+            await adoption.take_up(db, agent, row.ref, now)
     allowed.fill_in(db)
     dispatcher = Dispatcher(db, services, bind(api), config, clock, ids)
     pool = Pool(
@@ -299,9 +306,33 @@ async def assemble(
         ),
         made_up_password=await _initialise_password(db, passwords, config),
     )
-    federation.start_afresh = lambda: start_afresh(pool, site, secrets, plugins)
+    federation.common.start_afresh = lambda: start_afresh(pool, site, secrets, plugins)
+    federation.common.settle = lambda host: settle_host(pool, host)
+    federation.common.drained = lambda: drained(services.tasks, clock)
     presence.returned = pool.take_back
     return pool
+
+
+async def settle_host(pool: Pool, host: str) -> None:
+    """Give a host that has just joined what the pool has."""
+    session, services = pool.services.sessions.local_superuser, pool.services
+    task = services.tasks.named("settle", session, host)
+    try:
+        async with pool.dispatcher.work(session, task, Origin(host=services.role.coordinator)) as context:
+            await host_settling.settle(context, host)
+    except XenAPIError as refusal:
+        task.fail(refusal.description)
+        raise
+    task.succeed_text("")
+
+
+async def drained(tasks: Tasks, clock: IReactorTime) -> bool:
+    """Wait until no call is under way but the change of coordinator itself; whether that came to be within half a minute."""
+    for _ in range(DRAIN_TRIES):
+        if all(task.origin.label.endswith(DESIGNATION) for task in tasks.under_way()):
+            return True
+        await deferLater(clock, DRAIN_EVERY)
+    return False
 
 
 async def start_afresh(pool: Pool, site: Site, secrets: PoolSecrets, plugins: PluginsOf | None = None) -> None:
@@ -309,23 +340,23 @@ async def start_afresh(pool: Pool, site: Site, secrets: PoolSecrets, plugins: Pl
     db, services, config = pool.db, pool.services, pool.config
     (address, *_) = [row.address for row in pool.hosts()]
     services.sessions.destroy_where(lambda session: True)
-    services.pool.membership.forget_everything()
-    secrets.renew(pool.ids)
-    with db.transaction() as tx:
-        for table in db.tables.values():
-            if table.cls.name != "role":
-                for row in table.rows():
-                    tx.destroy(row)
     now = datetime.fromtimestamp(int(pool.clock.seconds()), UTC)
     counts = preset("standalone", processors=config.processors[:1] or None)
-    (host,) = populate(db, counts, [address], now, pool.ids, port=site.port, certificate=site.certificate)
+    with db.transaction():
+        services.pool.membership.forget_everything()
+        secrets.renew(pool.ids)
+        clear(db)
+        (host,) = populate(db, counts, [address], now, pool.ids, port=site.port, certificate=site.certificate)
+    await db.durable()
+    for old, _ in services.agents.all():
+        services.agents.remove(old)
     pool.surroundings = Surroundings()
     row = db.get("host", host)
     agent = simulated_host(db, row, pool.clock, services.pool, pool.surroundings, config, plugins=plugins)
     agent.belongs_to(site.process)
     services.agents.add(host, agent)
     site.serve_as(host)
-    await adoption.take_up(db, agent, host)
+    await adoption.take_up(db, agent, host, now)
     with db.transaction() as tx:
         allowed.refresh(tx, db, *(row for table in db.tables.values() if "allowed_operations" in table.stored for row in table))
 

@@ -237,6 +237,22 @@ class Config:
     register_callers: bool = _setting(
         False, _yes_or_no, "", "Make a Caller for every client program and address that calls, so that its use is counted."
     )
+    allow_mixed_ports: bool = _setting(
+        False, _yes_or_no, "", "Let the daemons of a pool use different ports; HOST_IS_SLAVE then tells clients the port too."
+    )
+    fidelity: str = _setting(
+        "manuals",
+        _one_of("manuals", "strict"),
+        "WORD",
+        "strict: ask no more of a host that joins than the reference server does, whatever the next settings say.",
+        choices=("manuals", "strict"),
+    )
+    join_with_suspended_vms: bool = _setting(False, _yes_or_no, "", "Let a host join a pool while VMs of it are suspended.")
+    join_with_any_clock: bool = _setting(False, _yes_or_no, "", "Let a host join a pool whose clock is another.")
+    join_with_any_address: bool = _setting(
+        False, _yes_or_no, "", "Let a host join a pool with a management address that may change (DHCP)."
+    )
+    join_with_any_size: bool = _setting(False, _yes_or_no, "", "Let a host join a pool that has 64 hosts already.")
 
     no_fast_path: bool = _setting(
         False, _yes_or_no, "", "Take every call the long way, also those for which there is a short one with the same result."

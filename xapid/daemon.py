@@ -45,6 +45,7 @@ from xapid.listening import Sockets, adopt, allow_many_connections, bind
 from xapid.operations.keeping import Keeping
 from xapid.operations.measuring import Measuring
 from xapid.pool.neighbours import Neighbours
+from xapid.pool.network import TlsNetwork
 from xapid.state import StateDirectory, certificate
 from xapid.state.restore import put_in_place
 from xapid.stats import kept
@@ -164,7 +165,9 @@ class Daemon:
         services.is_extension = lambda name: trusted(extensions, name) is not None
         services.power = PowerOn.from_config(config, self._reactor, services.sessions, lambda: self._door(self._own_host()))
         self._listen()
-        await federation.start(self._certificate.certificate_pem.decode(), lambda known: PinnedClient(self._certificate, known))
+        own = self._certificate
+        network = TlsNetwork(self._reactor, lambda known: PinnedClient(own, known))
+        await federation.start(own.certificate_pem.decode(), network)
         self.pool.start()
         if state is not None:
             folder = kept.Folder(state.path / "statistics")

@@ -29,15 +29,16 @@ class World:
         self.liveness = Liveness(self.db, self.clock, lambda: [Place("member", "127.0.0.2", 443)], self.ask, self.take_up)
         self.presence = Presence(self.db, self.clock, lambda host: None)
         self.liveness.presence = self.presence
-        self.liveness.heard("member", Beat(self.began, 0))
         self.liveness.start()
+        self.taken_up.clear()
 
     async def ask(self, place: Place) -> Beat:
         if self.silent:
             raise AgentFailure("unreachable", (place.host,))
         return Beat(self.began, self.clock.seconds() + self.ahead)
 
-    async def take_up(self, host: str) -> None:
+    async def take_up(self, host: str, began: float) -> None:
+        assert began == self.began
         self.taken_up.append(host)
 
     @property
@@ -63,7 +64,17 @@ def test_a_member_is_offline_after_ten_minutes_of_silence_and_no_sooner(world: W
     world.silent = False
     world.wait(30)
     assert world.live
+
+
+def test_a_member_that_answers_again_is_asked_what_became_of_it(world: World) -> None:
+    """It may have gone on with what it was told before the line was lost."""
+    world.wait(60)
     assert world.taken_up == []
+    world.silent = True
+    world.wait(60)
+    world.silent = False
+    world.wait(60)
+    assert world.taken_up == [world.host]
 
 
 def test_a_member_whose_agent_began_anew_is_told_what_it_should_run(world: World) -> None:

@@ -1,6 +1,6 @@
 """An agent on another machine: the half that asks, the half that answers, and the same pair for what agents notice.
 
-A call is one request, ``/agent/<group>/<method>`` with its arguments as a JSON array, and one answer: ``{"value": …}``,
+A call is one request, ``/agent/<host>/<group>/<method>`` with its arguments as a JSON array, and one answer: ``{"value": …}``,
 or, for bytes, ``{"$bytes": …}`` in base64, as arguments that are bytes are written too;
 ``{"error": [code, …]}`` for an error that clients are to see, or ``{"failure": [reason, …]}`` for an
 :class:`~xapid.agent.values.AgentFailure`. Only methods that an interface declares can be called. Who may send requests at all
@@ -84,7 +84,7 @@ class RemoteAgent:
     def __init__(self, uuid: str, send: Send) -> None:
         self.uuid = uuid
         for name, interface in GROUPS.items():
-            setattr(self, name, _Far(interface, f"{AGENT}{name}/", send))
+            setattr(self, name, _Far(interface, f"{AGENT}{uuid}/{name}/", send))
 
 
 @implementer(IAgentObserver)
@@ -117,8 +117,8 @@ class RemoteObserver:
 
 
 async def answer_agent(agent: IHostAgent, path: str, body: bytes) -> bytes:
-    """Carry out a request to ``/agent/…`` on the agent of this host."""
-    group, _, method = path.removeprefix(AGENT).partition("/")
+    """Carry out a request for the agent of a host of ours; ``path`` is ``<group>/<method>``."""
+    group, _, method = path.partition("/")
     interface = GROUPS.get(group, Interface)
     return await _answer(interface, getattr(agent, group, None), method, body)
 
@@ -140,6 +140,8 @@ async def _answer(interface: InterfaceClass, target: Any, method: str, body: byt
         return orjson.dumps({"failure": [failure.reason, *failure.details]})
     except XenAPIError as error:
         return orjson.dumps({"error": error.description})
+    except defer.CancelledError:
+        return orjson.dumps({"failure": ["failed", f"{method} was cancelled"]})
     except Exception as fault:
         log.failure("{method} failed unexpectedly", method=method)
         return orjson.dumps({"failure": ["failed", f"{type(fault).__name__} in {method}"]})

@@ -1,47 +1,140 @@
-"""What a coordinator does with a host whose agent is new to it: at its own start, and when a member comes back.
+"""What a coordinator does with a host whose agent is new to it, or was out of its sight: the two compare what they know.
 
-The database says which SRs are plugged and which VMs run there; the agent takes that up, or says how it really is.
+The database says which SRs are plugged and which VMs run there. An agent that began anew takes that up, or says how it really
+is; of one that went on in the meantime, what it runs is the truth, whatever became of the calls that were under way when it was
+lost.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
+from twisted.logger import Logger
+
 from xapid.agent.interface import IHostAgent
-from xapid.agent.values import AgentFailure
-from xapid.database import Database
+from xapid.agent.values import AgentFailure, DomainState
+from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.domain_config import believed_state, vm_config
 from xapid.operations.levelling import take_facts
-from xapid.operations.power_state import measure_again, set_halted
+from xapid.operations.power_state import measure_again, set_halted, set_live
 from xapid.operations.storage_rows import revealed, sr_config
 
+log = Logger()
 
-async def take_up(db: Database, agent: IHostAgent, host: str) -> None:
-    """Note what processors a host has, attach its SRs and adopt its VMs; those that are not there any more are Halted
-    afterwards.
+
+class Others:
+    """What the other hosts run, asked when it is first needed. ``agents`` are those of the pool, by reference of host."""
+
+    def __init__(self, agents: Iterable[tuple[str, IHostAgent]], host: str) -> None:
+        self._agents = [(ref, agent) for ref, agent in agents if ref != host]
+        self._found: dict[str, tuple[str, DomainState]] | None = None
+        self.answered: set[str] = set()
+        """The hosts that said what they run."""
+
+    async def running(self, vm: str) -> tuple[str, DomainState] | None:
+        """The host that runs the VM with this uuid, and its domain there."""
+        if self._found is None:
+            self._found = {}
+            for ref, agent in self._agents:
+                try:
+                    states = await agent.hypervisor.list_domains()
+                except AgentFailure:
+                    continue
+                self.answered.add(ref)
+                self._found.update((state["vm"], (ref, state)) for state in states)
+        return self._found.get(vm)
+
+
+async def take_up(
+    db: Database,
+    agent: IHostAgent,
+    host: str,
+    now: datetime,
+    *,
+    is_new: bool = True,
+    agents: Iterable[tuple[str, IHostAgent]] = (),
+) -> None:
+    """Note what processors a host has, attach its SRs, and bring its VMs and their records together.
+
+    VMs that a call works on are left to it.
+
+    ``is_new``: the agent has begun anew since it was last heard of, so it is told what it should run. ``agents`` are those of
+    the whole pool, since a VM that is not where it should be may have moved. Raises AgentFailure, when the host is out of
+    sight again.
     """
+    others = Others(agents, host)
     facts = await agent.metrics.facts()
     with db.transaction() as tx:
         take_facts(tx, db, db.get("host", host), facts)
-    row = db.get("host", host)
-    for ref in row.PBDs:
-        pbd = db.get("PBD", ref)
-        sr = db.table("SR").find(pbd.SR)
-        if pbd.currently_attached and sr is not None:
-            try:
-                await agent.storage.sr_attach(sr_config(db, sr, revealed(db, pbd.device_config)))
-            except (AgentFailure, XenAPIError):
-                with db.transaction() as tx:
-                    tx.update(ref, currently_attached=False)
-    for ref in row.resident_VMs:
-        vm = db.get("VM", ref)
-        if not vm.is_control_domain:
-            found = await agent.hypervisor.adopt(vm_config(db, vm), believed_state(db, vm))
-            if found["power"] == "Halted":
-                set_halted(db, vm)
-            else:
-                measure_again(db, vm, found)
+    for ref in db.get("host", host).PBDs:
+        pbd = db.table("PBD").find(ref)
+        sr = None if pbd is None else db.table("SR").find(pbd.SR)
+        if pbd is not None and pbd.currently_attached and sr is not None:
+            await _attach(db, agent, pbd, sr)
+    found = {state["vm"]: state for state in await agent.hypervisor.list_domains()}
+    for ref in db.get("host", host).resident_VMs:
+        vm = db.table("VM").find(ref)
+        if vm is None or vm.is_control_domain or vm.current_operations:
+            continue
+        state = found.get(vm.uuid)
+        if state is None and is_new:
+            state = await agent.hypervisor.adopt(vm_config(db, vm), believed_state(db, vm))
+        elsewhere = await others.running(vm.uuid) if state is None else None
+        _follow(db, db.get("VM", ref), host, elsewhere or (host, state), now)
+    for uuid, state in found.items():
+        vm = db.table("VM").find_uuid(uuid)
+        if vm is None:
+            log.warn("host {host} runs a VM that nobody knows: {vm}", host=agent.uuid, vm=uuid)
+        elif not vm.current_operations and vm.resident_on != host:
+            await _claim(db, agent, vm, (host, state), others, now)
+
+
+async def _attach(db: Database, agent: IHostAgent, pbd: Row, sr: Row) -> None:
+    try:
+        await agent.storage.sr_attach(sr_config(db, sr, revealed(db, pbd.device_config)))
+    except AgentFailure as failure:
+        if failure.reason == "unreachable":
+            raise
+    except XenAPIError as refusal:
+        log.warn("SR {sr} was not attached again: {refusal}", sr=sr.uuid, refusal=refusal)
+    else:
+        return
+    with db.transaction() as tx:
+        tx.update(pbd.ref, currently_attached=False)
+
+
+def _follow(db: Database, vm: Row, host: str, found: tuple[str, DomainState | None], now: datetime) -> None:
+    """The record of a VM says where its domain is, and what it is like."""
+    place, state = found
+    if vm.current_operations or vm.resident_on != host:
+        return
+    if state is None or state["power"] == "Halted":
+        set_halted(db, vm)
+    elif place != host or state["power"] != vm.power_state or state["domid"] != vm.domid:
+        set_live(db, vm, place, state, now)
+    else:
+        measure_again(db, vm, state)
+
+
+async def _claim(
+    db: Database, agent: IHostAgent, vm: Row, found: tuple[str, DomainState], others: Others, now: datetime
+) -> None:
+    """A VM runs here that the database has elsewhere, or nowhere: it is here, unless it is elsewhere as well."""
+    host, state = found
+    known = vm.resident_on
+    if known in db.table("host"):
+        there = await others.running(vm.uuid)
+        if there is not None and there[0] == known:
+            log.warn("host {host} still runs VM {vm}, which goes on elsewhere; it is ended here", host=agent.uuid, vm=vm.uuid)
+            await agent.hypervisor.shutdown(vm.uuid, "hard", 0.0)
+            return
+        if known not in others.answered:
+            log.warn("host {host} runs VM {vm}, and so may another that does not answer", host=agent.uuid, vm=vm.uuid)
+            return
+    if db.get("VM", vm.ref).resident_on == known and not db.get("VM", vm.ref).current_operations:
+        set_live(db, vm, host, state, now)
 
 
 def mark_started(db: Database, host: str, now: datetime) -> None:

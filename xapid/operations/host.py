@@ -95,6 +95,12 @@ from xapid.operations.host_rights import (
     license_remove,
     set_license_params,
 )
+from xapid.operations.host_secret import (
+    cleanup_pool_secret,
+    notify_accept_new_pool_secret,
+    notify_send_new_pool_secret,
+    update_pool_secret,
+)
 from xapid.operations.host_settings import (
     disable_display,
     disable_ssh,
@@ -121,6 +127,15 @@ from xapid.operations.host_settings import (
     set_timezone,
     set_uefi_certificates,
     syslog_reconfigure,
+)
+from xapid.operations.host_settling import sync_pif_currently_attached, sync_tunnels, sync_vlans
+from xapid.operations.host_succession import (
+    abort_new_master,
+    commit_new_master,
+    propose_new_master,
+    request_backup,
+    request_config_file_sync,
+    update_master,
 )
 from xapid.operations.host_updates import apply_updates, emergency_clear_mandatory_guidance
 

@@ -100,7 +100,7 @@ def create_new_blob(context: Context, host: str, name: str, mime_type: str, publ
 
 
 def is_in_emergency_mode(context: Context) -> bool:
-    return False
+    return context.services.role.emergency is not None
 
 
 def ha_xapi_healthcheck(context: Context) -> bool:
@@ -108,4 +108,6 @@ def ha_xapi_healthcheck(context: Context) -> bool:
 
 
 def local_assert_healthy(context: Context) -> None:
-    """A daemon that answers calls of the pool is healthy."""
+    """Errors: what put the daemon into emergency mode."""
+    if context.services.role.emergency is not None:
+        raise context.services.role.emergency

@@ -11,7 +11,6 @@ from xapid.operations.pool_calls import (
     create_new_blob,
     create_VLAN,
     create_VLAN_from_PIF,
-    designate_new_master,
     detect_nonhomogeneous_external_auth,
     disable_binary_storage,
     disable_external_auth,
@@ -27,13 +26,11 @@ from xapid.operations.pool_calls import (
     external_auth_set_ldaps,
     get_license_state,
     has_extension,
-    is_slave,
     management_reconfigure,
     set_console_idle_timeout,
     set_https_only,
     set_ssh_auto_mode,
     set_ssh_enabled_timeout,
-    sync_database,
 )
 from xapid.operations.pool_eject import eject
 from xapid.operations.pool_ha import (
@@ -46,6 +43,7 @@ from xapid.operations.pool_ha import (
     ha_schedule_plan_recomputation,
 )
 from xapid.operations.pool_join import exchange_certificates_on_join, initial_auth, join, join_force
+from xapid.operations.pool_secret import rotate_secret
 from xapid.operations.pool_settings import (
     add_repository,
     add_to_guest_agent_config,
@@ -72,6 +70,15 @@ from xapid.operations.pool_settings import (
     set_update_sync_enabled,
     set_vswitch_controller,
     sync_updates,
+)
+from xapid.operations.pool_succession import (
+    designate_new_master,
+    emergency_reset_master,
+    emergency_transition_to_master,
+    hello,
+    is_slave,
+    recover_slaves,
+    sync_database,
 )
 from xapid.operations.pool_trust import (
     certificate_install,

@@ -49,21 +49,6 @@ async def management_reconfigure(context: Context, network: str) -> None:
         await context.call("host.management_reconfigure", pifs[host].ref)
 
 
-def is_slave(context: Context, host: str) -> bool:
-    return host in context.db.table("host") and host != the_pool(context.db).master
-
-
-def sync_database(context: Context) -> None:
-    """Members keep no copy of the database: it is the coordinator's, on its disk before a call is answered."""
-
-
-def designate_new_master(context: Context, host: str) -> None:
-    """Hand the role to ``host``, which must have it already: no other can take it. Errors: NOT_IMPLEMENTED, HANDLE_INVALID."""
-    context.db.get("host", host)
-    if host != the_pool(context.db).master:
-        raise XenAPIError("NOT_IMPLEMENTED", "pool.designate_new_master")
-
-
 def create_new_blob(context: Context, pool: str, name: str, mime_type: str, public: bool) -> str:
     return hang_blob(context, "pool", pool, name, mime_type, public)
 

@@ -1,22 +1,47 @@
-"""``pool.join`` and what the two sides say to each other on the way."""
+"""``pool.join``, and what the two sides say to each other on the way through the API."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
+from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
+from xapid.operations.pool_join_checks import CLASSES, Facts, check
 
 
 async def join(context: Context, master_address: str, master_username: str, master_password: str) -> None:
-    """Make this host a member of another pool. Errors: JOINING_HOST_CANNOT_BE_MASTER_OF_OTHER_HOSTS and those of logging in."""
-    if len(context.db.table("host")) > 1:
-        raise XenAPIError("JOINING_HOST_CANNOT_BE_MASTER_OF_OTHER_HOSTS")
-    await context.services.pool.join(master_address, master_username, master_password)
+    """Make this host a member of another pool. Errors: those of logging in there; see :mod:`~.pool_join_checks`."""
+    await _join(context, master_address, master_username, master_password, False)
 
 
 async def join_force(context: Context, master_address: str, master_username: str, master_password: str) -> None:
-    """The same, passing over differences between the hosts."""
-    await join(context, master_address, master_username, master_password)
+    """The same, passing over differences of software builds and processor vendors."""
+    await _join(context, master_address, master_username, master_password, True)
+
+
+async def _join(context: Context, address: str, user: str, password: str, force: bool) -> None:
+    services, db = context.services, context.db
+    if the_pool(db).restrictions.get("restrict_pooling") == "true":
+        raise XenAPIError("LICENCE_RESTRICTION", "Pooling")
+    with services.pool.only_join(context.task.ref):
+        visit = await services.pool.visit(address, user, password)
+        try:
+            far = {cls: await visit.call(f"{cls}.get_all_records") for cls in CLASSES}
+            master = next(iter(far["pool"].values()))["master"]
+            skew = abs(_moment(await visit.call("host.get_servertime", master)) - context.clock.seconds())
+            ports = (services.pool.port, visit.port)
+            check(Facts(db=db, config=context.config, far=far, skew=skew, ports=ports, force=force))
+            await services.pool.join(visit)
+        finally:
+            await visit.end()
+
+
+def _moment(text: Any) -> float:
+    """Seconds since 1970, of a time as JSON-RPC writes it."""
+    return datetime.strptime(str(text), "%Y%m%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
 
 
 def exchange_certificates_on_join(context: Context, uuid: str, certificate: str) -> frozenmap:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xapid.database.event_log import EventLog
     from xapid.database.event_queue import EventQueue
     from xapid.datamodel.catalogue import Catalogue
+    from xapid.datamodel.errors import XenAPIError
     from xapid.http.blobs import BlobStore
     from xapid.operations.presence import Presence
     from xapid.tasks.registry import Tasks
@@ -36,6 +37,12 @@ class Agents(Protocol):
     def add(self, host: str, agent: IHostAgent) -> None:
         """``agent`` is the hand of the host with this reference from now on."""
 
+    def remove(self, host: str) -> IHostAgent | None:
+        """The host has no agent any more; returns the one that it had."""
+
+    def all(self) -> list[tuple[str, IHostAgent]]:
+        """Every host that has an agent, and that agent."""
+
     def assert_live(self, host: str) -> None:
         """Errors: HOST_OFFLINE, CANNOT_CONTACT_HOST, if the host cannot do anything now."""
 
@@ -45,6 +52,10 @@ class PoolRole(Protocol):
 
     def admit(self, message: str) -> None:
         """Errors: while the daemon is in emergency mode, what put it there, for all but a few messages."""
+
+    @property
+    def emergency(self) -> XenAPIError | None:
+        """What put the daemon into emergency mode; None: it is not in it."""
 
     def admit_login(self, message: str, host: str) -> None:
         """Errors: HOST_IS_SLAVE, for logging in to the pool at a member."""

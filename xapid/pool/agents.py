@@ -26,6 +26,10 @@ class HostAgents:
         """The agent of a host, whether the host is live or not."""
         return self._agents.get(host)
 
+    def all(self) -> list[tuple[str, IHostAgent]]:
+        """Every host that has an agent, and that agent."""
+        return list(self._agents.items())
+
     def get(self, host: str) -> IHostAgent:
         """The agent of a live host. Errors: HANDLE_INVALID, HOST_OFFLINE, CANNOT_CONTACT_HOST."""
         self.assert_live(host)

@@ -1,12 +1,14 @@
-"""A XenAPI client, for talking to the coordinator of a pool that this host is about to join."""
+"""A XenAPI client, for talking to other pools: one that this host is about to join, or that a VM goes to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
 
+import orjson
 import treq
 from OpenSSL import SSL
+from twisted.internet import defer
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
@@ -43,25 +45,41 @@ class UnverifiedPolicy:
 
 
 class XenAPIClient:
-    """Calls one server. ``failed`` makes the error for a server that cannot be reached or does not speak XenAPI."""
+    """Calls one server.
 
-    def __init__(self, reactor: Any, address: str, port: int, failed: Callable[[], XenAPIError]) -> None:
+    ``failed`` makes the error for a server that cannot be reached, ``garbled`` (or else ``failed`` too) the one for a server
+    that answers, but not as XenAPI does.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        address: str,
+        port: int,
+        failed: Callable[[], XenAPIError],
+        garbled: Callable[[], XenAPIError] | None = None,
+    ) -> None:
         host = f"[{address}]" if ":" in address else address
         self._url = f"https://{host}:{port}/jsonrpc"
         agent = Agent(reactor, UnverifiedPolicy())  # type: ignore[no-untyped-call]  # Twisted's
         self._http = treq.client.HTTPClient(agent)
         self._failed = failed
+        self._garbled = garbled or failed
 
     async def call(self, method: str, *params: Any) -> Any:
-        """The result of a call. Errors: those that the server answers with, and ``failed``."""
+        """The result of a call. Errors: those that the server answers with, ``failed`` and ``garbled``."""
         body = {"jsonrpc": "2.0", "method": method, "params": list(params), "id": 1}
         try:
             response = await self._http.post(self._url, json=body, timeout=TIMEOUT)
-            answer = await treq.json_content(response) if response.code == OK else {}
-        except (ConnectError, ResponseFailed, TimeoutError, OSError, ValueError) as problem:
+            content = await treq.content(response)
+        except (ConnectError, ResponseFailed, defer.TimeoutError, defer.CancelledError, OSError) as problem:
             raise self._failed() from problem
-        if "error" in answer:
+        try:
+            answer = orjson.loads(content) if response.code == OK else {}
+        except ValueError as problem:
+            raise self._garbled() from problem
+        if isinstance(answer, dict) and "result" in answer:
+            return answer["result"]
+        if isinstance(answer, dict) and "error" in answer:
             raise XenAPIError.relayed(answer["error"]["message"], *answer["error"]["data"])
-        if "result" not in answer:
-            raise self._failed()
-        return answer["result"]
+        raise self._garbled()

@@ -1,58 +1,64 @@
-"""Daemons that are one pool: a host joins, its calls go to it, and what it notices comes back.
+"""Daemons that are one pool: this one among the others (``context.services.pool``).
 
-The coordinator owns the database and dials its members; a member answers ``/agent/…`` for its host. A daemon knows the
-others by the certificates that it has pinned; their connections use the public address and port, under an ALPN name.
+The coordinator owns the database and calls its members; a member answers ``/agent/…`` for its hosts. Daemons know each other
+by the certificates that they have pinned and by the pool's secret; their connections use the public address and port, under an
+ALPN name. This module puts the parts together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
+import attrs
 import orjson
 from twisted.internet import defer
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from xapid.agent.interface import IAgentObserver, IHostAgent
-from xapid.agent.remote import AGENT, OBSERVER, RemoteAgent, RemoteObserver, answer_agent, answer_observer
+from xapid.agent.interface import IAgentObserver
+from xapid.agent.remote import RemoteObserver, read_answer
 from xapid.agent.values import AgentFailure
 from xapid.auth.passwords import Passwords
+from xapid.config import Config
 from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
-from xapid.operations import allowed
-from xapid.operations.adoption import take_up
-from xapid.pool import adoption
+from xapid.ids import Ids
 from xapid.pool.agents import HostAgents
-from xapid.pool.client import XenAPIClient
-from xapid.pool.dialling import Peer
-from xapid.pool.inquiry import INQUIRY, Coordinator
+from xapid.pool.common import BEAT, PASSWORD, ROSTER, STAGE, STILL_BOOTING, Common
+from xapid.pool.copies import CopyStore
+from xapid.pool.copying import Copying
+from xapid.pool.following import Following
+from xapid.pool.inquiry import Coordinator
+from xapid.pool.joining import Joining, Receiving, Visit, split_address
 from xapid.pool.link import Answer, HostLink
 from xapid.pool.liveness import Beat, Liveness
-from xapid.pool.membership import Membership, Place
+from xapid.pool.membership import HANDING_OVER, JOINING, Membership, Place
+from xapid.pool.network import Network
+from xapid.pool.peers import Peers
+from xapid.pool.requests import Requests
 from xapid.pool.role import Role
-from xapid.pool.secrets import PoolSecrets
+from xapid.pool.secrets import PoolSecrets, new_secret
+from xapid.pool.succession import RESET, Succession
 
 log = Logger()
 
-ADOPT: Final = "/pool/adopt/"
-BEAT: Final = "/pool/beat"
-RELEASE: Final = "/pool/release"
-PASSWORD: Final = "/pool/password"
-
-ClientTls = Callable[[Callable[[str], bool]], IOpenSSLClientConnectionCreator]
-"""Makes the TLS of a connection to a host whose certificate the given function knows by its SHA-256."""
+LOOK_AROUND: Final = 3.0
+"""Seconds that a coordinator which starts waits for members to say whether another leads by now."""
 
 
 @implementer(IAgentObserver)
 class Federation:
-    """This daemon among the others of its pool (``context.services.pool``)."""
+    """See above."""
 
     def __init__(
         self,
         db: Database,
-        reactor: Any,
+        clock: IReactorTime,
+        config: Config,
+        ids: Ids,
         role: Role,
         agents: HostAgents,
         secrets: PoolSecrets,
@@ -60,204 +66,304 @@ class Federation:
         observer: IAgentObserver,
         port: Callable[[], int],
     ) -> None:
-        self.membership = Membership(db)
-        self._db = db
-        self._reactor = reactor
-        self._role = role
-        self._agents = agents
-        self._secrets = secrets
-        self._passwords = passwords
-        self._observer = observer
-        self._port = port
-        self._peers: dict[str, Peer] = {}
-        self._began = reactor.seconds()
-        self.liveness = Liveness(db, reactor, self.membership.members, self._beat_of, self._take_up)
-        self._certificate = ""
-        self._tls: ClientTls | None = None
-        self.left: Callable[[], None] = lambda: None
-        """Called when this daemon has become a member: sessions of its former pool mean nothing any more."""
-        self.start_afresh: Callable[[], Awaitable[None]] = _nothing
-        """Called when this daemon has been ejected: its database is to hold a new pool of one host."""
+        membership = Membership(db)
+        peers = Peers(db, clock, membership, secrets, port, ids.secret(8).hex())
+        self.common = Common(
+            db=db, clock=clock, config=config, role=role, agents=agents, secrets=secrets, passwords=passwords,
+            membership=membership, peers=peers,
+        )  # fmt: skip
+        self.membership = membership
+        self.began = clock.seconds()
+        self.observer = observer
+        self._store = CopyStore(config.state_directory)
+        self.liveness = Liveness(db, clock, membership.members, self._beat_of, self._take_up)
+        self.copying = Copying(self.common, self._store)
+        self.following = Following(self.common, self.began, self.released)
+        self.succession = Succession(self.common, self.following, self.copying, self._store, self._serve, self._rest)
+        self.joining = Joining(self.common, port, self._become_member)
+        self.receiving = Receiving(self.common, self._hear, self._changed)
+        self.is_rotating = False
+        """Whether the secret is being rotated by a call that goes on."""
+        self._ids = ids
         self.answer_inquiry: Answer | None = None
         """What answers questions of members (:meth:`xapid.pool.inquiry.Inquiries.answer`)."""
         passwords.observers.append(self._spread_password)
+        peers.met = self.succession.met
+        peers.lost = self.following.lost
+        peers.carry_out = Requests(self).answer
 
     # Beginning and end --------------------------------------------------------------------------------------------------
 
-    async def start(self, certificate: str, tls: ClientTls) -> None:
-        """Take up the part that was kept, and reach for the members. ``certificate`` is what this host presents, in PEM."""
-        self._certificate = certificate
-        self._tls = tls
-        self.membership.pin(self._own_uuid(), certificate)
-        leader = self.membership.leader
-        if leader is not None:
-            self._follow(leader)
+    async def start(self, certificate: str, network: Network) -> None:
+        """Take up the part that was kept. ``certificate`` is what this daemon presents, in PEM."""
+        common = self.common
+        common.certificate, common.peers.network = certificate, network
+        self.membership.settle()
+        self.membership.pin(self.membership.own, certificate)
+        if self.membership.is_released:
+            await self.released()
             return
-        for place in list(self.membership.members()):
-            row = self._db.table("host").find_uuid(place.host)
-            if row is not None:
-                self._lead(row.ref, place)
-        self.liveness.start()
+        if self.membership.leader is not None:
+            common.role.emergency = STILL_BOOTING
+            answered = self.following.answered()
+            self.following.start()
+            await answered
+            return
+        meta = common.db.meta
+        if JOINING in meta:
+            common.role.emergency = STILL_BOOTING
+            defer.ensureDeferred(self.joining.resolve()).addErrback(lambda fault: log.failure("Joining", fault))
+            return
+        if HANDING_OVER in meta:
+            common.role.emergency = STILL_BOOTING
+            defer.ensureDeferred(self._resume()).addErrback(lambda fault: log.failure("Handing over", fault))
+            return
+        if any(True for _ in self.membership.members()):
+            await self._look_around()
+        if self.membership.leader is None:
+            await self._serve()
+
+    async def _resume(self) -> None:
+        """Go on from a hand-over that a restart cut short."""
+        if not await self.succession.resolve():
+            await self._serve()
+
+    async def _look_around(self) -> None:
+        """Ask everyone whom they follow, before anyone is answered: this daemon may lead no more."""
+        common = self.common
+        common.role.emergency = STILL_BOOTING
+
+        async def knock(place: Place) -> None:
+            try:
+                await common.peers.to(place).connect()
+            except AgentFailure as problem:
+                log.info("{host} does not answer: {problem}", host=place.host, problem=problem)
+
+        everyone = defer.DeferredList([defer.ensureDeferred(knock(place)) for place in common.others()])
+        await everyone.addTimeout(LOOK_AROUND, common.clock, lambda *_: None)
+        common.role.emergency = None
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether there is no other daemon in the pool."""
+        return self.membership.leader is None and not self.common.others()
 
     def stop(self) -> None:
         """Hang up."""
-        self.liveness.stop()
-        for peer in self._peers.values():
-            peer.close()
+        self._rest()
+        self.following.stop()
+        self.common.peers.hang_up()
 
     def accept(self, fingerprint: str) -> HostLink | None:
-        """The protocol for a host that has connected with this certificate; None for a stranger."""
-        host = self.membership.host_of(fingerprint)
-        if host is None:
-            return None
+        """The protocol for a daemon that has connected with this certificate; None for a stranger."""
+        return self.common.peers.accept(fingerprint)
 
-        async def answer(path: str, body: bytes) -> bytes:
-            return await self._answer(host, path, body)
+    # What a coordinator does by itself ------------------------------------------------------------------------------------
 
-        return HostLink(answer)
-
-    # Joining ------------------------------------------------------------------------------------------------------------
-
-    async def join(self, address: str, user: str, password: str) -> None:
-        """Become a member of the pool that answers at ``address``, which may carry a port.
-
-        Errors: JOINING_HOST_CONNECTION_FAILED; what the coordinator refuses the login with.
-        """
-        host, port = split_address(address, self._port())
-        own = self._own_uuid()
-        client = XenAPIClient(self._reactor, host, port, lambda: XenAPIError("JOINING_HOST_CONNECTION_FAILED"))
-        session = await client.call("session.login_with_password", user, password, "2.23", "xapid")
-        pins = await client.call("pool.exchange_certificates_on_join", session, own, self._certificate)
-        secret = await client.call("pool.initial_auth", session)
-        pools = await client.call("pool.get_all_records", session)
-        master = next(iter(pools.values()))["master"]
-        leader = Place(await client.call("host.get_uuid", session, master), host, port)
-        await client.call("session.logout", session)
-        with self._db.transaction():
-            for uuid, certificate in pins.items():
-                self.membership.pin(uuid, certificate)
-            self._secrets.use(secret)
-        address = str(self._db.table("host").by_uuid(own).address)
-        peer = self._peer(leader)
-        place = Place(own, address, self._port())
-        head = orjson.dumps({"host": place.host, "address": place.address, "port": place.port})
-        answer = orjson.loads(await peer.send(f"{ADOPT}{own}", head + b"\n" + adoption.pack(self._db)))
-        if "error" in answer:
-            raise XenAPIError.relayed(*answer["error"])
-        self._passwords.set_hash(answer["password"])
-        self.membership.follow(leader)
-        self._reactor.callLater(0, self._leave, leader)
-
-    def exchange_certificates(self, host: str, certificate: str) -> dict[str, str]:
-        """Pin the certificate of a host that is about to join; returns those of the pool. Errors: INVALID_VALUE."""
-        try:
-            self.membership.pin(host, certificate)
-        except ValueError:
-            raise XenAPIError("INVALID_VALUE", "certificate", certificate) from None
-        return self.membership.pins()
-
-    # Leaving ------------------------------------------------------------------------------------------------------------
-
-    async def release(self, host: str) -> None:
-        """Let a host go: its daemon starts afresh, and is trusted no longer. Errors: CANNOT_CONTACT_HOST."""
-        place = next((place for place in self.membership.members() if place.host == host), None)
-        if place is not None:
-            await self._peers[host].send(RELEASE, b"")
-            self._peers.pop(host).close()
-            self.membership.remove_member(host)
-            self.membership.unpin(host)
-        row = self._db.table("host").find_uuid(host)
-        if row is not None:
-            self._agents.remove(row.ref)
-
-    async def _released(self) -> None:
-        """The coordinator has let this host go."""
-        for peer in self._peers.values():
-            peer.close()
-        self._peers.clear()
-        await self.start_afresh()
-        self._role.leader = None
-        self.membership.pin(self._own_uuid(), self._certificate)
+    async def _serve(self) -> None:
+        common = self.common
+        for place in list(self.membership.members()):
+            ref = common.ref_of(place.host)
+            if ref is not None:
+                common.reach(ref, place)
+        for place in () if self.stands_alone else common.peers.own_places():
+            ref = common.ref_of(place.host)
+            if ref is not None:
+                await common.take_up(ref, self.began)
         self.liveness.start()
+        self.copying.start()
+        self._changed()
 
-    # Passwords ----------------------------------------------------------------------------------------------------------
+    def _rest(self) -> None:
+        self.liveness.stop()
+        self.copying.stop()
 
-    def _spread_password(self, encoded: str) -> None:
-        """Root's password is the same everywhere. A member that is away gets it with the next change."""
+    def _become_member(self) -> None:
+        self._rest()
+        self.common.left()
+        self.following.start()
+
+    async def released(self) -> None:
+        """The coordinator has let this daemon go."""
+        self.following.stop()
+        self._store.forget()
+        self.common.peers.hang_up()
+        await self.common.start_afresh()
+        self.common.role.leader, self.common.role.emergency = None, None
+        self.membership.settle()
+        self.membership.pin(self.membership.own, self.common.certificate)
+        await self._serve()
+
+    def _changed(self) -> None:
+        """The pool has got or lost a daemon: everyone is told, and gets a copy of the database."""
+        roster = orjson.dumps(self.membership.roster(self.common.peers.own_places()))
 
         async def tell(place: Place) -> None:
             try:
-                await self._peers[place.host].send(PASSWORD, encoded.encode())
-            except AgentFailure as failure:
-                log.warn("a member was not told of the new password: {failure}", failure=failure)
+                read_answer(await self.common.tell(place, ROSTER, roster))
+            except AgentFailure as problem:
+                log.info("{host} will learn of the roster with its next hello: {problem}", host=place.host, problem=problem)
 
-        for place in list(self.membership.members()):
+        for place in self.common.others():
             defer.ensureDeferred(tell(place))
+        self.copying.soon()
+
+    async def _beat_of(self, place: Place) -> Beat:
+        return Beat(**read_answer(await self.common.tell(place, BEAT, b"")))
+
+    async def _take_up(self, ref: str, began: float) -> None:
+        await self.common.take_up(ref, began)
+
+    async def _hear(self, place: Place) -> None:
+        """A member is there: find out how it is at once. Raises AgentFailure."""
+        await self.liveness.listen_to(place)
+
+    def _spread_password(self, encoded: str) -> None:
+        """Root's password is the same everywhere. A member that is away gets it with its next hello."""
+
+        async def tell(place: Place) -> None:
+            try:
+                read_answer(await self.common.tell(place, PASSWORD, encoded.encode()))
+            except AgentFailure as problem:
+                log.warn("a member was not told of the new password: {problem}", problem=problem)
+
+        if self.membership.leader is None:
+            for place in self.common.others():
+                defer.ensureDeferred(tell(place))
+
+    # For operations -----------------------------------------------------------------------------------------------------
 
     @property
     def secret(self) -> str:
         """The pool's secret, for a host that joins."""
-        return self._secrets.current
+        return self.common.secrets.current
 
-    def _leave(self, leader: Place) -> None:
-        self.liveness.stop()
-        self._follow(leader)
-        self.left()
+    @property
+    def port(self) -> int:
+        """Where this daemon answers."""
+        return self.common.peers.port
 
-    async def _adopt(self, host: str, body: bytes) -> bytes:
-        """A pinned host brings its objects: they become the pool's, and the host a member."""
-        head, _, packed = body.partition(b"\n")
-        place = Place(**orjson.loads(head))
+    @contextmanager
+    def only_join(self, task: str) -> Iterator[None]:
+        """While this daemon joins a pool, under a task. Errors: OTHER_OPERATION_IN_PROGRESS, if it joins one already."""
+        if self.joining.task is not None:
+            pool = self.common.db.table("pool").rows()[0]
+            raise XenAPIError("OTHER_OPERATION_IN_PROGRESS", "pool", pool.ref, "join", self.joining.task)
+        self.joining.task = task
         try:
-            if place.host != host:
-                raise XenAPIError("INVALID_VALUE", "host", place.host)
-            with self._db.transaction() as tx:
-                ref = adoption.unpack(self._db, packed)
-                pbds = adoption.introduce_shared_storage(tx, self._db, ref)
-                for pbd in pbds:
-                    tx.update(pbd, currently_attached=True)
-                self.membership.add_member(place)
-                for table in (self._db.table(cls) for cls in ("VM", "SR", "VBD", "VIF", "VDI", "host")):
-                    allowed.refresh(tx, self._db, *table.rows())
-            agent = self._lead(ref, place)
-            await take_up(self._db, agent, ref)
-            self.liveness.heard(place.host, await self._beat_of(place))
-        except XenAPIError as refusal:
-            return orjson.dumps({"error": refusal.description})
-        return orjson.dumps({"value": ref, "password": self._passwords.hash})
+            yield
+        finally:
+            self.joining.task = None
 
-    async def _beat_of(self, place: Place) -> Beat:
-        peer = self._peers.get(place.host) or self._peer(place)
-        return Beat(**orjson.loads(await peer.send(BEAT, b"")))
+    def new_secret(self) -> str:
+        """A secret that nobody has yet."""
+        return new_secret(self._ids)
 
-    async def _take_up(self, host: str) -> None:
-        agent = self._agents.find(host)
-        if agent is not None:
-            await take_up(self._db, agent, host)
+    async def visit(self, address: str, user: str, password: str) -> Visit:
+        """See :meth:`xapid.pool.joining.Joining.visit`."""
+        return await self.joining.visit(address, user, password)
 
-    # Roles --------------------------------------------------------------------------------------------------------------
+    async def join(self, visit: Visit) -> None:
+        """See :meth:`xapid.pool.joining.Joining.join`."""
+        await self.joining.join(visit)
 
-    def _follow(self, leader: Place) -> None:
-        self._role.leader = leader.address
+    def exchange_certificates(self, host: str, certificate: str) -> dict[str, str]:
+        """See :meth:`xapid.pool.joining.Receiving.exchange_certificates`.
 
-    def _lead(self, ref: str, place: Place) -> IHostAgent:
-        agent = RemoteAgent(place.host, self._peer(place).send)
-        self._agents.add(ref, agent)
-        return agent
+        Errors: OPERATION_NOT_ALLOWED, while this daemon is about to join a pool itself.
+        """
+        if self.joining.task is not None:
+            raise XenAPIError("OPERATION_NOT_ALLOWED", "The coordinator of this pool is about to join another pool")
+        return self.receiving.exchange_certificates(host, certificate)
 
-    def _peer(self, place: Place) -> Peer:
-        assert self._tls is not None
-        pins = self.membership
+    def dismiss(self, host: str, ref: str) -> None:
+        """See :meth:`xapid.pool.joining.Receiving.dismiss`."""
+        self.receiving.dismiss(host, ref)
 
-        async def answer(path: str, body: bytes) -> bytes:
-            return await self._answer(place.host, path, body)
+    async def secret_stage(self, ref: str, stage: str, old: str, new: str) -> None:
+        """Have a host go through a stage of a rotation of the secret. Raises AgentFailure, ValueError."""
+        place = self.common.place_of(ref)
+        if self.common.is_own(place):
+            self.common.secrets.stage(stage, old, new)
+        else:
+            read_answer(await self.common.tell(place, STAGE, orjson.dumps([stage, old, new])))
 
-        tls = self._tls(lambda fingerprint: pins.host_of(fingerprint) == place.host)
-        peer = Peer(self._reactor, place.address, place.port, tls, place.host, answer)
-        self._peers[place.host] = peer
-        return peer
+    async def back_up_to(self, ref: str, generation: int, force: bool) -> None:
+        """Give the daemon of a host a copy of the database, unless it has that of ``generation``.
 
-    # What the agent of this host notices goes to the coordinator, wherever it is (IAgentObserver) ---------------------------
+        Errors: CANNOT_CONTACT_HOST.
+        """
+        place = self.common.place_of(ref)
+        wanted = force or self.copying.sent_to(place) != generation
+        if wanted and not self.common.is_own(place) and await self.copying.send_to([place], True):
+            raise XenAPIError("CANNOT_CONTACT_HOST", ref)
+
+    async def back_up_to_all(self) -> list[str]:
+        """Give every daemon a copy; returns hosts of those that could not be reached."""
+        failed = await self.copying.send_to(self.common.others(), True)
+        return [ref for place in failed if (ref := self.common.ref_of(place.host)) is not None]
+
+    async def sync_settings(self, ref: str, digest: str) -> None:
+        """Give the daemon of a host the settings that all share, unless it has those with this hash. Raises AgentFailure."""
+        place, encoded = self.common.place_of(ref), self.common.passwords.hash
+        if not self.common.is_own(place) and encoded is not None and digest != encoded:
+            read_answer(await self.common.tell(place, PASSWORD, encoded.encode()))
+
+    async def take_over(self) -> None:
+        """Lead the pool in an emergency; nothing happens where this daemon leads already. Errors: INTERNAL_ERROR."""
+        if self.membership.leader is not None or self.common.role.emergency is not None:
+            epoch = self.membership.next_epoch(self.common.clock.seconds())
+            await self.succession.take_over(epoch, in_emergency=True)
+
+    async def follow(self, address: str) -> None:
+        """Follow the coordinator at an address. Errors: INVALID_VALUE, for one where nobody of the pool is known to be."""
+        place = await self._whoever_is_at(address)
+        if self.membership.leader is None or self.membership.leader.who != place.who:
+            self.succession.follow(place, self.membership.epoch)
+
+    async def _whoever_is_at(self, address: str) -> Place:
+        place = self._place_at(address)
+        if place is None:
+            host, port = split_address(address, self.port)
+            greeting = await self.common.peers.meet(Place("", host, port))
+            if greeting is None:
+                raise XenAPIError("INVALID_VALUE", "master_address", address)
+            place = Place(greeting.leader.host if greeting.leads else greeting.daemon, host, port, greeting.daemon)
+        return place
+
+    def _place_at(self, address: str) -> Place | None:
+        host, port = split_address(address, 0)
+        places = [*self.common.peers.own_places(), *self.membership.members()]
+        return next((place for place in places if place.address == host and port in (0, place.port)), None)
+
+    def _known_at(self, address: str) -> Place:
+        place = self._place_at(address)
+        if place is None:
+            raise XenAPIError("INVALID_VALUE", "address", address)
+        return place
+
+    def propose(self, address: str) -> None:
+        """Agree to the coordinator at an address. Errors: INVALID_VALUE, HA_ABORT_NEW_MASTER."""
+        self.succession.propose(self._known_at(address), self.membership.next_epoch(self.common.clock.seconds()))
+
+    async def commit(self, address: str) -> None:
+        """Follow it, or be it. Errors: INVALID_VALUE, HA_ABORT_NEW_MASTER."""
+        await self.succession.commit(self._known_at(address), None)
+
+    def abort(self, address: str) -> None:
+        """Drop that proposal. Errors: INVALID_VALUE."""
+        self.succession.abort(self._known_at(address))
+
+    async def redirect(self, ref: str, address: str) -> None:
+        """Have a host follow the coordinator at an address. Raises AgentFailure. Errors: INVALID_VALUE."""
+        place, leader = self.common.place_of(ref), self._known_at(address)
+        if self.common.is_own(place):
+            await self.follow(address)
+        else:
+            change = {"leader": attrs.asdict(leader), "epoch": self.membership.epoch}
+            read_answer(await self.common.tell(place, RESET, orjson.dumps(change)))
+
+    # What the agents of this daemon notice goes to the coordinator, wherever it is (IAgentObserver) -------------------------
 
     def domain_changed(self, *args: Any) -> None:
         """See :class:`~xapid.agent.interface.IAgentObserver`."""
@@ -275,59 +381,9 @@ class Federation:
     def coordinator(self) -> Coordinator | None:
         """Whom a member asks; None if this daemon is the coordinator."""
         leader = self.membership.leader
-        if leader is None:
-            return None
-        return Coordinator((self._peers.get(leader.host) or self._peer(leader)).send)
+        return None if leader is None else Coordinator(self.common.peers.to(leader).send)
 
     @property
     def _told(self) -> Any:
         leader = self.membership.leader
-        if leader is None:
-            return self._observer
-        return RemoteObserver((self._peers.get(leader.host) or self._peer(leader)).send)
-
-    async def _answer(self, host: str, path: str, body: bytes) -> bytes:
-        """The answer to what another host of the pool asks for, when what it changed is durable."""
-        answer = await self._carry_out(host, path, body)
-        if self._db.pending:
-            await self._db.durable()
-        return answer
-
-    async def _carry_out(self, host: str, path: str, body: bytes) -> bytes:
-        leader = self.membership.leader
-        if leader is not None and host == leader.host and path == RELEASE:
-            self._reactor.callLater(0, lambda: defer.ensureDeferred(self._released()))
-            return b"{}"
-        if leader is not None and host == leader.host and path == PASSWORD:
-            self._passwords.set_hash(body.decode())
-            return b"{}"
-        if path == BEAT:
-            return orjson.dumps({"began": self._began, "time": self._reactor.seconds()})
-        if path.startswith(ADOPT):
-            return await self._adopt(host, body)
-        if path.startswith(INQUIRY) and leader is None and self.answer_inquiry is not None:
-            return await self.answer_inquiry(path, body)
-        if path.startswith(OBSERVER) and leader is None:
-            return await answer_observer(self._observer, path, body)
-        if path.startswith(AGENT) and host != self._own_uuid() and host in self.membership.pins():
-            own = self._agents.find(self._db.table("host").by_uuid(self._own_uuid()).ref)
-            if own is not None:
-                return await answer_agent(own, path, body)
-        failure = AgentFailure("not_supported", (path,))
-        return orjson.dumps({"failure": [failure.reason, *failure.details]})
-
-    def _own_uuid(self) -> str:
-        row = self._db.table("host").find(self._role.coordinator)
-        return "" if row is None else str(row.uuid)
-
-
-async def _nothing() -> None:
-    """What an ejected daemon does that nobody told how to start afresh."""
-
-
-def split_address(text: str, port: int) -> tuple[str, int]:
-    """An address and a port, of which the text need not have one. IPv6 addresses with a port stand in brackets."""
-    host, colon, number = text.rpartition(":")
-    if colon and number.isdigit() and (":" not in host or host.endswith("]")):
-        return host.removeprefix("[").removesuffix("]"), int(number)
-    return text.removeprefix("[").removesuffix("]"), port
+        return self.observer if leader is None else RemoteObserver(self.common.peers.to(leader).send)

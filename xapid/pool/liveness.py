@@ -1,7 +1,7 @@
 """Whether the members are there: heard from every half minute, offline after ten minutes of silence.
 
-The coordinator asks; what a member answers says when its agent began and what its clock shows. A member whose agent began
-anew has forgotten its VMs, so it is told of them again before it counts as live.
+The coordinator asks; what a member answers says when its agent began and what its clock shows. When a member answers again
+after it did not, and when its agent began anew, the two find out what it really runs before it counts as live.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from xapid.agent.values import AgentFailure
-from xapid.database import Database, Row
+from xapid.database import Database
 from xapid.operations.presence import BEAT_EVERY, SILENT_AFTER, Presence
 from xapid.pool.membership import Place
 
@@ -36,10 +36,15 @@ class Beat:
 class _Known:
     heard: float
     began: float | None = None
+    is_lost: bool = False
+    lock: defer.DeferredLock = attrs.field(factory=defer.DeferredLock)
 
 
 class Liveness:
-    """Keeps ``host_metrics.live`` of members true. ``ask`` gets a beat; ``take_up`` tells a new agent what it should run."""
+    """Keeps ``host_metrics.live`` of members true.
+
+    ``ask`` gets a beat; ``take_up`` is given a host whose agent began at a time, or was away, to find out what it runs.
+    """
 
     def __init__(
         self,
@@ -47,7 +52,7 @@ class Liveness:
         clock: IReactorTime,
         members: Callable[[], Iterable[Place]],
         ask: Callable[[Place], Awaitable[Beat]],
-        take_up: Callable[[str], Awaitable[None]],
+        take_up: Callable[[str, float], Awaitable[None]],
     ) -> None:
         self._db = db
         self._clock = clock
@@ -62,6 +67,9 @@ class Liveness:
 
     def start(self) -> None:
         """Listen from now on."""
+        if self._loop.running:
+            return
+        self._known.clear()
         self._loop.start(BEAT_EVERY).addErrback(lambda failure: log.failure("Liveness", failure))
 
     def stop(self) -> None:
@@ -69,26 +77,36 @@ class Liveness:
         if self._loop.running:
             self._loop.stop()
 
-    def heard(self, host: str, beat: Beat) -> None:
-        """A member has just said this."""
-        known = self._known.setdefault(host, _Known(self._clock.seconds()))
-        known.heard, known.began = self._clock.seconds(), beat.began
-
     def _listen(self) -> None:
         for place in list(self._members()):
-            row = self._db.table("host").find_uuid(place.host)
-            if row is not None:
-                defer.ensureDeferred(self._listen_to(place, row))
+            defer.ensureDeferred(self._expect(place))
 
-    async def _listen_to(self, place: Place, host: Row) -> None:
-        known = self._known.setdefault(place.host, _Known(self._clock.seconds()))
+    async def _expect(self, place: Place) -> None:
         try:
-            beat = await self._ask(place)
-            if known.began != beat.began:
-                await self._take_up(host.ref)
+            await self.listen_to(place)
         except AgentFailure:
-            if self._clock.seconds() - known.heard > SILENT_AFTER:
+            known, host = self._known_as(place), self._db.table("host").find_uuid(place.host)
+            known.is_lost = True
+            if host is not None and self._clock.seconds() - known.heard > SILENT_AFTER:
                 self.presence.silent(host)
-            return
-        self.heard(place.host, beat)
-        self.presence.reports(host, beat.began, beat.time)
+
+    async def listen_to(self, place: Place) -> None:
+        """Find out how a member is, at once. Raises AgentFailure if it does not answer."""
+        known = self._known_as(place)
+        await known.lock.acquire()
+        try:
+            host = self._db.table("host").find_uuid(place.host)
+            if host is None:
+                return
+            beat = await self._ask(place)
+            if known.began != beat.began or known.is_lost:
+                await self._take_up(host.ref, beat.began)
+            known.heard, known.began, known.is_lost = self._clock.seconds(), beat.began, False
+            host = self._db.table("host").find(host.ref)
+            if host is not None:
+                self.presence.reports(host, beat.began, beat.time)
+        finally:
+            known.lock.release()
+
+    def _known_as(self, place: Place) -> _Known:
+        return self._known.setdefault(place.host, _Known(self._clock.seconds()))

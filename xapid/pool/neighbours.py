@@ -23,10 +23,10 @@ class Neighbours:
 
     def endpoint(self, host: str) -> IStreamClientEndpoint | None:
         """The endpoint of the host with this uuid; None if this daemon runs it, or does not know where it is."""
-        place = next((place for place in self._membership.members() if place.host == host), None)
+        place = self._membership.find(host)
         if place is None:
             return None
-        tls = self._tls(lambda fingerprint: self._membership.host_of(fingerprint) == host)
+        tls = self._tls(lambda fingerprint: self._membership.host_of(fingerprint) == place.who)
         tcp = HostnameEndpoint(self._reactor, place.address, place.port, timeout=CONNECT_TIMEOUT)
         endpoint: IStreamClientEndpoint = wrapClientTLS(tls, tcp)
         return endpoint

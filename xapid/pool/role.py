@@ -32,14 +32,21 @@ POOL_LOGINS: Final = frozenset({"session.login_with_password", "session.slave_lo
 class Role:
     """The role, as dispatch and operations ask for it."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, *, with_ports: bool = False) -> None:
+        """``with_ports``: the daemons of the pool may use different ones, so clients are told."""
         self._db = db
+        self._with_ports = with_ports
         self._pools = db.table("pool")
         self._hosts = db.table("host")
         self.emergency: XenAPIError | None = None
         """What answers all calls but a few, while the daemon cannot do its work."""
         self.leader: str | None = None
         """As a member: the address of the coordinator that clients are sent to. None: this daemon leads."""
+
+    def follow(self, address: str, port: int) -> None:
+        """As a member, send clients there."""
+        shown = f"[{address}]" if ":" in address else address
+        self.leader = f"{shown}:{port}" if self._with_ports else address
 
     @property
     def coordinator(self) -> str:
@@ -49,7 +56,7 @@ class Role:
 
     @property
     def coordinator_address(self) -> str:
-        """What HOST_IS_SLAVE tells clients: the address, without a port."""
+        """What HOST_IS_SLAVE tells clients: the address, without a port, since clients keep theirs."""
         if self.leader is not None:
             return self.leader
         row = self._db.table("host").find(self.coordinator)

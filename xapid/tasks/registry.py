@@ -139,6 +139,10 @@ class Tasks:
         """The work that goes on under this task, or None."""
         return self._running.get(ref)
 
+    def under_way(self) -> list[RunningTask]:
+        """The work that goes on, borrowed tasks included."""
+        return list(self._running.values())
+
     # What clients do to tasks -----------------------------------------------------------------------------------------
 
     def owner(self, ref: str) -> str | None:
