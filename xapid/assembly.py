@@ -50,8 +50,10 @@ from xapid.inventory.processors import cpu_info
 from xapid.operations import adoption, allowed, host_settling
 from xapid.operations.binding import bind
 from xapid.operations.host_cycles import come_back, went_down
+from xapid.operations.host_mirrors import HostMirrors
 from xapid.operations.host_settings import clock_offset
 from xapid.operations.presence import Presence
+from xapid.operations.replication import Replication
 from xapid.operations.reports import Reports
 from xapid.operations.routine_checks import RoutineChecks
 from xapid.operations.services import Services
@@ -136,6 +138,7 @@ class Pool:
     schedules: Schedules
     checks: RoutineChecks
     update_schedule: UpdateSchedule
+    replication: Replication
     made_up_password: str | None
     """Root's password, if it was made up just now: the only time that it is known."""
 
@@ -148,6 +151,7 @@ class Pool:
         self.schedules.start()
         self.checks.start()
         self.update_schedule.start()
+        self.replication.start()
         self.services.tracing.start()
         self.services.presence.start()
 
@@ -182,6 +186,7 @@ class Pool:
         self.checks.stop()
         self.services.presence.stop()
         self.update_schedule.stop()
+        self.replication.stop()
         self.services.tracing.stop()
 
     def hosts(self) -> list[Row]:
@@ -261,6 +266,7 @@ async def assemble(
         offers=Offers(None if state is None else state / "repositories", config.repositories),
         callers=Callers(db, clock, register=config.register_callers),
     )
+    HostMirrors(db, clock)
     surroundings = Surroundings(blocks=BlockStore(None if state is None else state / "disks", services.run))
     reports = Reports(db, clock, services)
     federation = Federation(db, clock, config, ids, role, agents, secrets, passwords, reports, lambda: site.port)
@@ -298,6 +304,7 @@ async def assemble(
             lambda: federation.membership.leader is not None,
         ),
         checks=RoutineChecks(db, clock, services.logins.failed),
+        replication=Replication(db, clock, services),
         update_schedule=UpdateSchedule(
             db,
             clock,

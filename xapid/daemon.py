@@ -44,8 +44,11 @@ from xapid.inventory.build import HostCertificate
 from xapid.listening import Sockets, adopt, allow_many_connections, bind
 from xapid.operations.keeping import Keeping
 from xapid.operations.measuring import Measuring
+from xapid.operations.services import Services
+from xapid.operations.syslog_destination import configured
 from xapid.pool.neighbours import Neighbours
 from xapid.pool.network import TlsNetwork
+from xapid.pool.syslog import Syslog
 from xapid.state import StateDirectory, certificate
 from xapid.state.restore import put_in_place
 from xapid.stats import kept
@@ -173,11 +176,23 @@ class Daemon:
             folder = kept.Folder(state.path / "statistics")
             self._keeping = Keeping(services.stats, folder, self._reactor, self._workers)
             self._keeping.start()
+        self._send_logs(services)
         self._measuring = Measuring(self.pool.db, self._reactor, services)
         self._measuring.start()
         await self.pool.db.durable()
         garbage.settle()
         self._is_up = True
+
+    def _send_logs(self, services: Services) -> None:
+        """To the collectors that hosts have already."""
+        services.syslog = self._syslog = Syslog(self._reactor)
+        services.audit.listeners.append(self._syslog.audit)
+        self._syslog.start()
+        for host in self.pool.hosts():
+            try:
+                self._syslog.set(host.uuid, host.hostname, configured(host.logging))
+            except XenAPIError as refusal:
+                log.warn("{host} has no collector of logs: {refusal}", host=host.hostname, refusal=refusal)
 
     def _listen(self) -> None:
         config, reactor = self.config, self._reactor
@@ -280,6 +295,7 @@ class Daemon:
             self._measuring.stop()
             if self._keeping is not None:
                 await self._keeping.stop()
+            self._syslog.stop()
             self.pool.services.pool.stop()
             if self.status != JOURNAL_FAILED:
                 await self.pool.db.close()

@@ -17,6 +17,7 @@ from xapid.datamodel.catalogue import catalogue
 from xapid.datamodel.errors import XenAPIError
 from xapid.ids import Ids
 from xapid.operations import session as operations
+from xapid.wire.call import Origin
 
 HOST = "OpaqueRef:host"
 
@@ -30,8 +31,8 @@ def context():
     passwords = Passwords(db, defer.maybeDeferred, PasswordHasher(1, 8, 1))
     passwords.initialise("right")
     logins = Logins(db, sessions, passwords, rbac, clock, lambda: ("secret",))
-    services = SimpleNamespace(sessions=sessions, passwords=passwords, logins=logins)
-    return SimpleNamespace(db=db, services=services, host=HOST, session=sessions.anonymous)
+    services = SimpleNamespace(sessions=sessions, passwords=passwords, logins=logins, user_agents={})
+    return SimpleNamespace(db=db, services=services, host=HOST, session=sessions.anonymous, origin=Origin())
 
 
 def run(coroutine):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,6 +129,8 @@ class AuditLog:
         self._clock = clock
         self._store = store
         self._hostname = hostname
+        self.listeners: list[Callable[[str], None]] = []
+        """Called with each line, without its time."""
 
     @contextmanager
     def call(self, session: Session, entry: Entry, args: Sequence[Any], origin: Peer | None = None) -> Iterator[None]:
@@ -183,6 +185,8 @@ class AuditLog:
             self._store.append(f"[{moment}.{int(now * 1000) % 1000:03d}Z|audit|{self._hostname}] {text}")
         except OSError:
             log.failure("The audit log cannot be written")
+        for listener in self.listeners:
+            listener(text)
 
     def _subjects(self, entry: Entry, args: Sequence[Any]) -> str:
         message = entry.message

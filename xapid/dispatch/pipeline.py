@@ -78,6 +78,7 @@ class Dispatcher:
         self._fast = not config.no_fast_path
         self._callers = services.callers
         self.archives = services.archives = Archives(services.api, ids)
+        services.tallies = lambda: self.tallies
         self._tracing = services.tracing
         services.tracing.changed = self._take_the_long_way
         self._take_the_long_way(services.tracing.active)

@@ -49,6 +49,7 @@ from xapid.operations.host_cycles import (
     shutdown_agent,
     tickle_heartbeat,
 )
+from xapid.operations.host_devices import mxgpu_vf_setup, nvidia_vf_setup, write_uefi_certificates_to_disk
 from xapid.operations.host_local import (
     allocate_resources_for_vm,
     attach_static_vdis,

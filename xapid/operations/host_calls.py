@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import sys
+import threading
+import traceback
 from typing import Any
 
 from xapid.datamodel.types import frozenmap
 from xapid.operations.attachments import hang_blob
 from xapid.operations.context import Context
+from xapid.operations.host_driver import rescan
 from xapid.operations.measures import of_host
 from xapid.placement.memory import free
 
@@ -46,8 +51,10 @@ async def forget_data_source_archives(context: Context, host: str, data_source: 
 
 
 def get_diagnostic_timing_stats(context: Context, host: str, counts: bool) -> Any:
+    """Of each message that was called: how often, or how long it took on average."""
     context.db.get("host", host)
-    return frozenmap()
+    tallies = context.services.tallies()
+    return frozenmap({name: str(tally.calls) if counts else f"{tally.seconds / tally.calls:.6f}" for name, tally in tallies})
 
 
 def get_sm_diagnostics(context: Context, host: str) -> str:
@@ -58,13 +65,19 @@ def get_sm_diagnostics(context: Context, host: str) -> str:
 
 
 def get_thread_diagnostics(context: Context, host: str) -> str:
+    """What each thread of the daemon is at, as JSON: name → the function, file and line of each frame, the innermost last."""
     context.db.get("host", host)
-    return "[]"
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    stacks = {
+        names.get(ident, str(ident)): [f"{each.name} {each.filename}:{each.lineno}" for each in traceback.extract_stack(frame)]
+        for ident, frame in sys._current_frames().items()
+    }
+    return json.dumps(stacks)
 
 
 def get_tracked_user_agents(context: Context, self: str) -> Any:
     context.db.get("host", self)
-    return frozenmap()
+    return frozenmap(context.services.user_agents)
 
 
 def sync_data(context: Context, host: str) -> None:
@@ -83,8 +96,8 @@ def apply_guest_agent_config(context: Context, host: str) -> None:
     context.db.get("host", host)
 
 
-def rescan_drivers(context: Context, self: str) -> None:
-    context.db.get("host", self)
+async def rescan_drivers(context: Context, self: str) -> None:
+    await rescan(context, self)
 
 
 def enable_binary_storage(context: Context, host: str) -> None:

@@ -22,6 +22,7 @@ from xapid.operations.context import Context
 from xapid.operations.enabling import consider_enabling
 from xapid.operations.evacuation import leave_no_vms
 from xapid.operations.evacuation_plan import resident_vms
+from xapid.operations.host_boot import started
 from xapid.operations.host_local import attach_all_static, detach_all_static
 from xapid.operations.host_roles import assert_in_maintenance
 from xapid.operations.levelling import take_facts
@@ -29,7 +30,6 @@ from xapid.operations.local_facts import RESTARTED_CLEANLY, UNTIL_REBOOT, fact, 
 from xapid.operations.power_state import set_halted
 from xapid.operations.remote_power import cut_power
 from xapid.operations.storage_rows import plug_pbd
-from xapid.operations.updating import done
 
 log = Logger()
 
@@ -145,7 +145,7 @@ async def come_back(context: Context, host: str, *, rebooted: bool = True) -> No
             if rebooted:
                 keep(tx, row, UNTIL_REBOOT, None)
                 keep(tx, row, RESTARTED_CLEANLY, None)
-            done(tx, db.get("host", host), *(() if rebooted else ("restart_toolstack",)))
+            started(tx, db, db.get("host", host), rebooted=rebooted)
             context.services.presence.arrives(row)
         facts = await context.agent(host).metrics.facts()
         with db.transaction() as tx:

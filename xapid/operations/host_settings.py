@@ -11,6 +11,7 @@ from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import EPOCH, frozenmap
 from xapid.operations.context import Context
+from xapid.operations.syslog_destination import configured, destination
 
 LONGEST_SSH_TIMEOUT = 172_800
 """Seconds: two days."""
@@ -42,7 +43,14 @@ def set_multipathing(context: Context, host: str, value: bool) -> None:
 
 
 def syslog_reconfigure(context: Context, host: str) -> None:
-    context.db.get("host", host)
+    """Errors: INVALID_VALUE, for a collector that cannot be. Hosts that other daemons run log there."""
+    row = context.db.get("host", host)
+    wanted = configured(row.logging)
+    if wanted:
+        destination(wanted)
+    syslog = context.services.syslog
+    if syslog is not None and row.uuid not in {place.host for place in context.services.pool.membership.members()}:
+        syslog.set(row.uuid, row.hostname, wanted)
 
 
 def set_ssl_legacy(context: Context, self: str, value: bool) -> None:

@@ -15,11 +15,13 @@ from twisted.logger import Logger
 
 from xapid.auth.logins import FailedLogins
 from xapid.database import Database, Row
+from xapid.datamodel.types import EPOCH
 from xapid.operations.alerts import raise_alert
 
 log = Logger()
 
 HOUR: Final = 3600.0
+MINUTE: Final = 60.0
 CERTIFICATES: Final = {
     "host": "HOST_SERVER", "host_internal": "HOST_INTERNAL", "ca": "POOL_CA", "pinned": "POOL_PINNED",
 }  # fmt: skip
@@ -40,13 +42,16 @@ class RoutineChecks:
         self._failed_logins = failed_logins
         every: dict[Callable[[], None], float] = {
             self.tell_failed_logins: HOUR, self.check_certificates: 24 * HOUR, self.check_verification: HOUR / 6,
+            self.close_ssh: MINUTE,
         }  # fmt: skip
         self._loops = [(LoopingCall(check), seconds) for check, seconds in every.items()]
         for loop, _ in self._loops:
             loop.clock = clock
 
     def start(self) -> None:
-        """Look at logins every hour, at certificates every day, and at the verification of hosts every ten minutes."""
+        """Look at logins every hour, at certificates every day, and at the verification of hosts every ten minutes, whether
+        SSH is to be closed every minute.
+        """
         for loop, seconds in self._loops:
             loop.start(seconds, now=False).addErrback(lambda failure: log.failure("Routine check", failure))
 
@@ -90,6 +95,14 @@ class RoutineChecks:
         for host in self._db.table("host"):
             wanted = UNVERIFIED if verified and not host.tls_verification_enabled else None
             self._keep(now, host, UNVERIFIED, wanted, text)
+
+    def close_ssh(self) -> None:
+        """SSH was enabled for a time, and that is over."""
+        now = self._now()
+        with self._db.transaction() as tx:
+            for host in self._db.table("host").rows():
+                if host.ssh_enabled and EPOCH < host.ssh_expiry <= now:
+                    tx.update(host, ssh_enabled=False)
 
     def _keep(self, now: datetime, about: Row, prefix: str, wanted: str | None, text: str) -> None:
         """Of the alerts about an object whose names begin with ``prefix``, have the one that is ``wanted``, and only that."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -108,6 +108,12 @@ class Services:
     """What repositories of updates offer."""
     archives: Any = None
     """Sessions with databases of dumps (:class:`xapid.dispatch.archives.Archives`)."""
+    tallies: Callable[[], Iterator[tuple[str, Any]]] = lambda: iter(())
+    """The calls of every message that was called (:class:`xapid.dispatch.tally.Tally`)."""
+    user_agents: dict[str, str] = attrs.field(factory=dict)
+    """Programs of clients that logged in, and the version that each said."""
+    syslog: Any = None
+    """Sends what is logged to collectors (:class:`xapid.pool.syslog.Syslog`)."""
     restart: Callable[[float], None] = lambda seconds: None
     """Have the server start again with what is in the database now, after so many seconds."""
     power: PowerOn | None = None

@@ -12,15 +12,26 @@ from xapid.database.dump import DumpError, Reader
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.context import Context
 
+AGENTS: Final = 128
+"""Programs of clients that are remembered."""
 PIECE: Final = 1 << 20
 
 
 async def login_with_password(context: Context, uname: str, pwd: str, version: str, originator: str) -> str:
     """A peer that is root already (the Unix socket) needs no password. ``version`` means nothing."""
+    _track(context)
     logins = context.services.logins
     if context.session.is_local_superuser:
         return logins.as_root(context.host, originator).ref
     return (await logins.with_password(uname, pwd, context.host, originator)).ref
+
+
+def _track(context: Context) -> None:
+    """Remember which program logs in: the first word of what it calls itself, and the version after it."""
+    known = context.services.user_agents
+    name, _, version = context.origin.headers.get("user-agent", "").partition(" ")[0].partition("/")
+    if name.isprintable() and name and (name in known or len(known) < AGENTS):
+        known[name[:80]] = version[:40] if version.isprintable() else ""
 
 
 async def slave_login(context: Context, host: str, psecret: str) -> str:

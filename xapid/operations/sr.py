@@ -16,6 +16,7 @@ from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
 from xapid.operations.disks import storage_errors, storage_for
 from xapid.operations.measures import of_sr
+from xapid.operations.replication import disable, enable
 from xapid.operations.storage_rows import (
     check_driver,
     record_scan,
@@ -239,6 +240,15 @@ def assert_supports_database_replication(context: Context, sr: str) -> None:
     _check_plugged_everywhere(context.db, row)
     if "SR_METADATA" not in check_driver(context.db, row.type).features:
         raise XenAPIError("SR_OPERATION_NOT_SUPPORTED", sr)
+
+
+async def enable_database_replication(context: Context, sr: str) -> None:
+    assert_supports_database_replication(context, sr)
+    await enable(context, context.db.get("SR", sr))
+
+
+async def disable_database_replication(context: Context, sr: str) -> None:
+    await disable(context, context.db.get("SR", sr))
 
 
 def get_live_hosts(context: Context, sr: str) -> tuple[str, ...]:

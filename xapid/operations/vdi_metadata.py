@@ -6,18 +6,23 @@ from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.context import Context
 from xapid.operations.disks import storage_errors
+from xapid.operations.replication import pool_of, read
 
 
-def open_database(context: Context, self: str) -> str:
-    """No disk here was ever written to by a pool, so there is never a database on one."""
-    _metadata(context, self)
-    raise XenAPIError("COULD_NOT_IMPORT_DATABASE", "there is no database on the disk")
+async def open_database(context: Context, self: str) -> str:
+    dump = await read(context, _metadata(context, self))
+    return str(context.services.archives.open(dump))
 
 
-def read_database_pool_uuid(context: Context, self: str) -> str:
+async def read_database_pool_uuid(context: Context, self: str) -> str:
     disk = _metadata(context, self)
     pool = context.db.table("pool").find(disk.metadata_of_pool)
-    return "" if pool is None else str(pool.uuid)
+    if pool is not None:
+        return str(pool.uuid)
+    try:
+        return await pool_of(context, disk)
+    except XenAPIError:
+        return ""
 
 
 async def generate_config(context: Context, host: str, vdi: str) -> str:
