@@ -320,3 +320,43 @@ def test_words_that_are_no_role_mean_nothing(api, hosts, runs):
     (vm,) = runs(home, "a")
     api.host.add_to_other_config(other, "role", "spare")
     api.VM.pool_migrate(vm, other, {})
+
+
+# What graphical clients note ----------------------------------------------------------------------------------------------
+
+
+def notes(api, host):
+    start = "MAINTENANCE_MODE"
+    return {key.removeprefix(start): value for key, value in api.host.get_other_config(host).items() if key.startswith(start)}
+
+
+def test_graphical_clients_see_what_was_done_as_if_they_had_done_it(api, hosts, runs, plugin):
+    _, home, _ = hosts
+    moved, stuck = runs(home, "moved", "stuck")
+    api.VM.add_to_blocked_operations(stuck, "pool_migrate", "no")
+    emptied(api, plugin, home, unmovable="shutdown")
+    assert notes(api, home) == {
+        "": "true", "_EVACUATED_VMS_MIGRATED": api.VM.get_uuid(moved), "_EVACUATED_VMS_HALTED": api.VM.get_uuid(stuck),
+    }  # fmt: skip
+    api.host.enable(home)
+    plugin(home, "undo_evacuate")
+    assert notes(api, home) == {}
+
+
+def test_what_graphical_clients_did_vm_by_vm_is_undone(api, hosts, runs, plugin, xapid_clock):
+    """They note uuids alone, so a VM counts as untouched wherever it runs."""
+    _, home, other = hosts
+    moved, asleep, off = runs(home, "moved", "asleep", "off")
+    api.host.disable(home)
+    api.host.add_to_other_config(home, "MAINTENANCE_MODE", "true")
+    api.VM.pool_migrate(moved, other, {})
+    api.VM.suspend(asleep)
+    api.VM.clean_shutdown(off)
+    for word, vm in (("MIGRATED", moved), ("SUSPENDED", asleep), ("HALTED", off)):
+        api.host.add_to_other_config(home, f"MAINTENANCE_MODE_EVACUATED_VMS_{word}", api.VM.get_uuid(vm))
+    xapid_clock.pass_time(60)
+    assert [entry["how"] for entry in plugin(home, "list_undo")] == ["moved", "suspended", "stopped"]
+    api.host.enable(home)
+    assert len(plugin(home, "undo_evacuate")["returned"]) == 3
+    assert places(api, [moved, asleep, off]) == [home] * 3
+    assert notes(api, home) == {}

@@ -13,10 +13,17 @@ from typing import Final, Literal
 import attrs
 import orjson
 
-from xapid.database import Database, Row
+from xapid.database import Database, Row, Transaction
 
 KEY: Final = "evacuated:"
 How = Literal["moved", "suspended", "stopped"]
+MODE: Final = "MAINTENANCE_MODE"
+"""Key in ``host.other_config`` by which graphical clients know a host that is in maintenance."""
+NOTES: Final[dict[How, str]] = {
+    "moved": f"{MODE}_EVACUATED_VMS_MIGRATED", "suspended": f"{MODE}_EVACUATED_VMS_SUSPENDED",
+    "stopped": f"{MODE}_EVACUATED_VMS_HALTED",
+}  # fmt: skip
+"""And those under which they keep the uuids of the VMs that had to leave it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -29,9 +36,9 @@ class Evacuated:
     state: str
     """Its power state before."""
     mark: str
-    """By which it is known that nobody has touched it since."""
+    """By which it is known that nobody has touched it since; empty if nobody noted that."""
     to: str = ""
-    """uuid of the host that it moved to."""
+    """uuid of the host that it moved to, where that was noted."""
 
 
 def note_start(db: Database, host: str) -> None:
@@ -53,8 +60,31 @@ def note_put_aside(db: Database, host: str, vm: Row, state: str, how: How) -> No
 
 
 def evacuated(db: Database, host: str) -> list[Evacuated]:
-    """What is on record of a host, in the order of the evacuation. Errors: HANDLE_INVALID."""
-    return [Evacuated(**entry) for entry in orjson.loads(db.meta.get(KEY + db.get("host", host).uuid, "[]"))]
+    """What is on record of a host, in the order of the evacuation; else what clients noted. Errors: HANDLE_INVALID."""
+    row = db.get("host", host)
+    text = db.meta.get(KEY + row.uuid)
+    return _noted_by_clients(db, row) if text is None else [Evacuated(**entry) for entry in orjson.loads(text)]
+
+
+def _noted_by_clients(db: Database, host: Row) -> list[Evacuated]:
+    """Graphical clients empty a host VM by VM, and note in its ``other_config`` what became of them."""
+    notes = {how: host.other_config.get(key, "") for how, key in NOTES.items()}
+    listed = [(how, uuid.strip()) for how, text in notes.items() for uuid in text.split(",") if uuid.strip()]
+    found = [Evacuated(vm=uuid, how=how, state="Running", mark="") for how, uuid in listed]
+    here = {db.get("VM", ref).uuid for ref in host.resident_VMs}
+    return [entry for entry in found if entry.vm not in here]
+
+
+def note_for_clients(tx: Transaction, db: Database, host: str) -> None:
+    """Let graphical clients see what they would have noted themselves; nothing, if nothing is on record."""
+    row = db.get("host", host)
+    entries = evacuated(db, host) if KEY + row.uuid in db.meta else []
+    notes = {key: ",".join(entry.vm for entry in entries if entry.how == how) for how, key in NOTES.items()}
+    for key, text in {**notes, MODE: "true" if entries or not row.enabled else ""}.items():
+        if text:
+            tx.add_to(row.ref, "other_config", key, text)
+        elif key in row.other_config:
+            tx.remove_from(row.ref, "other_config", key)
 
 
 def forget(db: Database, host: str, vm: str) -> None:
@@ -70,14 +100,14 @@ def why_not(db: Database, entry: Evacuated) -> str | None:
         return "gone"
     if entry.how == "moved":
         to = db.table("host").find_uuid(entry.to)
-        if vm.power_state in ("Running", "Paused") and (to is None or vm.resident_on != to.ref):
+        if vm.power_state in ("Running", "Paused") and entry.to and (to is None or vm.resident_on != to.ref):
             return "moved"
     return None if _is_as_left(db, vm, entry) else "changed"
 
 
 def _is_as_left(db: Database, vm: Row, entry: Evacuated) -> bool:
     states: Mapping[str, str] = {"moved": entry.state, "suspended": "Suspended", "stopped": "Halted"}
-    return bool(vm.power_state == states[entry.how]) and entry.mark == _mark(db, vm, entry.how)
+    return bool(vm.power_state == states[entry.how]) and entry.mark in ("", _mark(db, vm, entry.how))
 
 
 def _mark(db: Database, vm: Row, how: How) -> str:

@@ -68,6 +68,17 @@ async def host_forget(run: Run) -> None:
         await run.api.call("host.destroy", host.ref)
 
 
+@command("host-enable", "<host>")
+async def host_enable(run: Run) -> None:
+    """Let hosts take VMs again; graphical clients no longer show them in maintenance."""
+
+    async def enable(host: Row) -> None:
+        await run.api.call("host.remove_from_other_config", host.ref, "MAINTENANCE_MODE")
+        await run.api.call("host.enable", host.ref)
+
+    await selectors.for_each(run, enable)
+
+
 @command("host-bugreport-upload", "[url] [http_proxy] <host>")
 async def host_bugreport_upload(run: Run) -> None:
     """Send a report on the state of hosts to a server."""

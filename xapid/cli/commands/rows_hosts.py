@@ -6,7 +6,6 @@ from xapid.cli.rows import row
 
 ROWS = (
     row("host-disable", "host.disable", "@host [auto-enable]"),
-    row("host-enable", "host.enable", "@host"),
     row("host-evacuate", "host.evacuate", "@host [network-uuid] [batch-size]", flags="long"),
     row("host-shutdown", "host.shutdown", "@host", flags="long"),
     row("host-reboot", "host.reboot", "@host", flags="long"),

@@ -56,6 +56,8 @@ async def evacuate(context: Context, host: str, args: frozenmap) -> str:
             plan = Plan(plan.moves, {})
         with marked(context, db.get("host", host), "evacuate"):
             await empty(context, host, network, int(batch), plan)
+        with db.transaction() as tx:
+            record.note_for_clients(tx, db, host)
     return _text({entry.vm: entry.to or None for entry in record.evacuated(db, host) if entry.vm not in before})
 
 
@@ -72,6 +74,7 @@ async def list_undo(context: Context, host: str, args: frozenmap) -> str:
 async def undo_evacuate(context: Context, host: str, args: frozenmap) -> str:
     """Bring back what the evacuation of an enabled host took away, each VM in its former power state. Not to be cancelled.
 
+    Without a record, what graphical clients noted of an evacuation of theirs is undone (``MAINTENANCE_MODE_EVACUATED_VMS_…``).
     Returns a JSON object: ``returned`` and ``unavailable`` are lists of uuids. Nothing is done to those that are unavailable,
     and they are off the record afterwards. After a failure the record has those that are not back yet.
 
@@ -102,6 +105,8 @@ async def undo_evacuate(context: Context, host: str, args: frozenmap) -> str:
                 returned.append(entry.vm)
                 record.forget(db, host, entry.vm)
             context.task.progress(number / len(entries))
+        with db.transaction() as tx:
+            record.note_for_clients(tx, db, host)
     if failures:
         raise failures[0]
     return _text({"returned": returned, "unavailable": unavailable})
