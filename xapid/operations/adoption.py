@@ -13,7 +13,7 @@ from datetime import datetime
 from twisted.logger import Logger
 
 from xapid.agent.interface import IHostAgent
-from xapid.agent.values import AgentFailure, DomainState
+from xapid.agent.values import AgentFailure, DomainState, Ticket
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.domain_config import believed_state, vm_config
@@ -81,7 +81,11 @@ async def take_up(
         state = found.get(vm.uuid)
         if state is None and is_new:
             state = await agent.hypervisor.adopt(vm_config(db, vm), believed_state(db, vm))
-        elsewhere = await others.running(vm.uuid) if state is None else None
+        elsewhere = None
+        if state is None:
+            # Room that was kept for a migration which nobody finished is not needed any longer.
+            await agent.hypervisor.forget_expected(Ticket(vm=vm.uuid, host=agent.uuid, address=""))
+            elsewhere = await others.running(vm.uuid)
         _follow(db, db.get("VM", ref), host, elsewhere or (host, state), now)
     for uuid, state in found.items():
         vm = db.table("VM").find_uuid(uuid)
