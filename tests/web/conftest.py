@@ -38,6 +38,12 @@ def daemon() -> Iterator[Daemon]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def api(daemon: Daemon):
+    """The calls of a stock client, to see what the console has done."""
+    return daemon.session().xenapi
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The browser, with a profile of its own that is thrown away."""
@@ -89,7 +95,9 @@ class Visitor:
 
     def done(self, title: str) -> None:
         """Waits for the note that something was done."""
-        expect(self.page.locator(".note.done").filter(has_text=title)).to_be_visible()
+        note = self.page.locator(".note.done, .note.failed").filter(has_text=title).first
+        note.wait_for()
+        assert "failed" not in (note.get_attribute("class") or ""), note.inner_text()
 
     def picture(self, name: str) -> None:
         PICTURES.mkdir(parents=True, exist_ok=True)

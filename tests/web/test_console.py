@@ -10,31 +10,11 @@ import XenAPI
 from playwright.sync_api import expect
 
 from web.conftest import PASSWORD, Visitor
-from xapid.testing.processes import Daemon
-
-
-@pytest.fixture(scope="module")
-def api(daemon: Daemon):
-    """The calls of a stock client, to see what the console has done."""
-    return daemon.session().xenapi
 
 
 def vm_named(api, name: str) -> str:
     (ref,) = api.VM.get_by_name_label(name)
     return str(ref)
-
-
-@pytest.fixture
-def running(api) -> Callable[[str], str]:
-    """Makes sure that the VM of a name runs; returns its uuid."""
-
-    def start(name: str) -> str:
-        ref = vm_named(api, name)
-        if api.VM.get_power_state(ref) != "Running":
-            api.VM.start(ref, False, False)
-        return str(api.VM.get_uuid(ref))
-
-    return start
 
 
 def test_only_who_knows_the_password_gets_in_and_who_logs_out_is_out(visit: Callable[..., Visitor], api) -> None:

@@ -25,6 +25,8 @@ export interface Said {
 
 const KEPT = 300;
 const SECRET = new Set(["session.login_with_password", "session.change_password"]);
+/** Stands for the session where a call has it as a parameter of its own. */
+export const HANDLE = Symbol("session");
 
 /** The last calls, the newest last. `onSaid` hears of each new one. */
 export const said: Said[] = [];
@@ -38,7 +40,8 @@ let number = 0;
 /** The result of a call. Throws XenError, Unreachable, or the AbortError of `signal`. */
 export async function rpc<T>(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<T> {
   const id = ++number;
-  const shown = SECRET.has(method) ? ["…"] : params.slice(method.startsWith("system.") ? 0 : 1);
+  const [session, ...rest] = params;
+  const shown = SECRET.has(method) ? ["…"] : rest.map((param) => (param === session ? HANDLE : param));
   const entry: Said = { number: id, at: new Date(), method, params: shown };
   said.push(entry);
   if (said.length > KEPT) said.shift();

@@ -55,13 +55,18 @@ export function HostActions({ host, self }: { host: Host; self: string }) {
           onPress={() => setAsking("maintenance")}
         />
       ) : (
-        <Button
-          label="Leave maintenance"
-          icon="play"
-          kind="primary"
-          refused={right("host.enable") ?? (state === "Evacuating" ? "It is being emptied." : undefined)}
-          onPress={leave}
-        />
+        <>
+          <Button
+            label="Leave maintenance"
+            icon="play"
+            kind="primary"
+            refused={right("host.enable") ?? (state === "Evacuating" ? "It is being emptied." : undefined)}
+            onPress={leave}
+          />
+          {here > 0 && state !== "Evacuating" && (
+            <Button label="Empty it" icon="move" refused={right("host.evacuate")} onPress={() => setAsking("maintenance")} />
+          )}
+        </>
       )}
       <Menu label="More actions" icon="more" entries={more} />
       {asking === "maintenance" && <MaintenanceDialog host={host} self={self} onClose={close} />}
@@ -107,11 +112,11 @@ export function HostActions({ host, self }: { host: Host; self: string }) {
     }, [self]);
     const enter = async () => {
       // First no more VMs, then none: as two calls, because a host that cannot be emptied is left for the user to decide about.
-      await work.tell(`${host.name_label} takes no more VMs`, () => session.call("host.disable", self));
+      if (host.enabled) await work.tell(`${host.name_label} takes no more VMs`, () => session.call("host.disable", self));
       await work.run(`Empty ${host.name_label}`, "host.evacuate", self, "OpaqueRef:NULL", 0);
     };
     return (
-      <Dialog title={`Put ${host.name_label} into maintenance?`} confirm="Enter maintenance" onConfirm={enter} onClose={onClose}>
+      <Dialog title={host.enabled ? `Put ${host.name_label} into maintenance?` : `Empty ${host.name_label}?`} confirm={host.enabled ? "Enter maintenance" : "Empty it"} onConfirm={enter} onClose={onClose}>
         <p>
           {here
             ? `Its ${here} running VM${here === 1 ? "" : "s"} move${here === 1 ? "s" : ""} to other hosts, and it takes no new ones.`

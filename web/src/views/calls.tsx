@@ -1,7 +1,7 @@
 // The calls that this console has made: what it does is what any program can do, so it can be read as documentation.
 
 import { useEffect, useReducer } from "preact/hooks";
-import { listen, type Said, said } from "../api/rpc.ts";
+import { HANDLE, listen, type Said, said } from "../api/rpc.ts";
 import { moment } from "../parts/format.ts";
 import { Button, Empty, Head } from "../parts/ui.tsx";
 
@@ -11,6 +11,7 @@ export function asPython({ method, params }: Said): string {
 }
 
 function literal(value: unknown): string {
+  if (value === HANDLE) return "session.handle";
   if (value === true) return "True";
   if (value === false) return "False";
   if (value === null || value === undefined) return "None";

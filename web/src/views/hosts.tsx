@@ -95,6 +95,7 @@ export function HostPage({ uuid, tab }: { uuid: string; tab: string }) {
         below={
           <>
             <Dot state={state} /> {state === "Evacuating" ? `Evacuating, ${plural(count, "VM")} left` : state}
+            {state === "Maintenance" && count > 0 && `, ${plural(count, "VM")} still on it`}
             {store.pool?.master === self && <small class="tag">coordinator</small>}
           </>
         }

@@ -57,6 +57,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
     if (event.key === "ArrowDown") setAt(Math.min(found.length - 1, at + 1));
     else if (event.key === "ArrowUp") setAt(Math.max(0, at - 1));
     else if (event.key === "Enter") choose(found[at]);
+    else if (event.key === "Escape") onClose(); // the field would only be emptied by it
     else return;
     event.preventDefault();
   };

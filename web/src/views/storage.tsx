@@ -14,7 +14,7 @@ export function Used({ sr }: { sr: Sr }) {
   if (sr.physical_size <= 0) return <>–</>;
   return (
     <span class="measured">
-      <Bar value={sr.physical_utilisation / sr.physical_size} label="Space used" />
+      <Bar value={sr.physical_utilisation / sr.physical_size} label="Space used" {...(sr.content_type === "iso" ? { tone: "plain" } : {})} />
       <small>
         {bytes(sr.physical_utilisation)} of {bytes(sr.physical_size)}
       </small>

@@ -7,6 +7,7 @@ import { type Column, Table } from "../parts/table.tsx";
 import { Button, Dialog, Dot, Field, Head, useRight } from "../parts/ui.tsx";
 import { allows, BULK, perform, type Vm } from "../parts/vm-actions.tsx";
 import { nothing } from "../parts/work.ts";
+import { holdsDisks } from "./storage.tsx";
 
 export interface Row {
   ref: string;
@@ -153,11 +154,20 @@ function NewVm({ onClose }: { onClose: () => void }) {
   const [template, setTemplate] = useState(templates.find(([, vm]) => vm.name_label.startsWith("Debian"))?.[0] ?? templates[0]?.[0] ?? "");
   const [name, setName] = useState("");
   const [network, setNetwork] = useState([...store.table("network")].find(([, one]) => one.PIFs.length)?.[0] ?? "");
+  const [storage, setStorage] = useState(nothing(store.pool?.default_SR) ? "" : (store.pool?.default_SR ?? ""));
   const [starts, setStarts] = useState(true);
+  const places = [...store.table("SR")].filter(([, sr]) => holdsDisks(sr)).sort(([, a], [, b]) => byName(a, b));
+  const disks = store.get("VM", template)?.other_config["disks"];
   const make = async () => {
     let made = "";
     const ok = await work.tell(`Make ${name}`, async () => {
       made = await session.call<string>("VM.clone", template, name.trim());
+      if (disks) {
+        // Which disks a template wants stands in it as XML, and where they go is for whoever provisions to say.
+        const placed = disks.replace(/\bsr=(["'])[^"']*\1/g, `sr="${store.get("SR", storage)?.uuid ?? ""}"`);
+        await session.call("VM.remove_from_other_config", made, "disks");
+        await session.call("VM.add_to_other_config", made, "disks", placed);
+      }
       await session.call("VM.provision", made);
       if (!nothing(network)) {
         const [device] = await session.call<string[]>("VM.get_allowed_VIF_devices", made);
@@ -170,7 +180,7 @@ function NewVm({ onClose }: { onClose: () => void }) {
     if (ok && starts) await work.run(`Start ${name}`, "VM.start", made, false, false);
   };
   return (
-    <Dialog title="New VM" confirm="Make it" refused={name.trim() ? undefined : "It needs a name."} onConfirm={make} onClose={onClose}>
+    <Dialog title="New VM" confirm="Make it" refused={name.trim() ? (disks && !storage ? "Its disks need a place." : undefined) : "It needs a name."} onConfirm={make} onClose={onClose}>
       <Field label="Name">
         <input value={name} onInput={(event) => setName(event.currentTarget.value)} autofocus />
       </Field>
@@ -183,6 +193,19 @@ function NewVm({ onClose }: { onClose: () => void }) {
           ))}
         </select>
       </Field>
+      {disks && (
+        <Field label="Storage">
+          <select value={storage} onChange={(event) => setStorage(event.currentTarget.value)}>
+            {!storage && <option value="">Choose</option>}
+            {places.map(([ref, sr]) => (
+              <option key={ref} value={ref}>
+                {sr.name_label}
+                {sr.shared ? "" : ` on ${store.get("host", store.get("PBD", sr.PBDs[0])?.host)?.name_label ?? "no host"}`}
+              </option>
+            ))}
+          </select>
+        </Field>
+      )}
       <Field label="Network">
         <select value={network} onChange={(event) => setNetwork(event.currentTarget.value)}>
           <option value="">None</option>
