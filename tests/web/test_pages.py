@@ -126,6 +126,7 @@ def test_the_calls_of_the_page_can_be_read_as_a_program(visitor: Visitor, api) -
     """What is shown does what it says, and shows neither session nor password."""
     page = visitor.page
     visitor.go("calls")
+    expect(page.locator(".calls li").first).to_be_visible()
     listed = page.locator(".calls code").all_inner_texts()
     assert "session.xenapi.VM.get_all_records()" in listed
     assert 'session.xenapi.session.login_with_password("…")' in listed
@@ -155,6 +156,14 @@ def test_every_page_fits_on_its_screen(visit: Callable[..., Visitor], api, phone
             "() => { const main = document.querySelector('main'); return main.scrollWidth - main.clientWidth }"
         )
         assert width <= 0, f"{path} is {width} pixels too wide"
+        wider = page.locator("main table, main section").evaluate_all(
+            """all => {
+                const box = document.querySelector(".page").getBoundingClientRect();
+                const places = all.map(one => one.getBoundingClientRect());
+                return places.filter(one => one.left < box.left || one.right > box.right).length;
+            }"""
+        )
+        assert wider == 0, f"{path}: {wider} tables reach beyond the page"
         visitor.picture(f"{style}-{colours}-{re.sub('/[0-9a-f-]{36}', '', path).replace('/', '-') or 'pool'}")
     if phone:
         page.get_by_role("button", name="Menu").click()

@@ -47,7 +47,7 @@ export async function rpc<T>(method: string, params: readonly unknown[], signal?
   if (said.length > KEPT) said.shift();
   const began = performance.now();
   try {
-    const answer = await post(JSON.stringify({ jsonrpc: "2.0", method, params, id }), signal);
+    const answer = await patiently(!signal && READS.test(method), () => post(JSON.stringify({ jsonrpc: "2.0", method, params, id }), signal));
     if (answer.error) throw new XenError(answer.error.message, answer.error.data ?? []);
     return answer.result as T;
   } catch (problem) {
@@ -57,6 +57,22 @@ export async function rpc<T>(method: string, params: readonly unknown[], signal?
     entry.ms = performance.now() - began;
     onSaid();
   }
+}
+
+/** Calls that change nothing, and so can be made again when the network fails. */
+const READS = /^[A-Za-z_]+\.(get_|from$)/;
+const AGAIN_MS = [200, 800, 2000];
+
+async function patiently<T>(again: boolean, act: () => Promise<T>): Promise<T> {
+  for (const pause of again ? AGAIN_MS : []) {
+    try {
+      return await act();
+    } catch (problem) {
+      if (!(problem instanceof Unreachable)) throw problem;
+      await new Promise((wake) => setTimeout(wake, pause));
+    }
+  }
+  return act();
 }
 
 interface Answer {

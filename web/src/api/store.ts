@@ -47,6 +47,8 @@ export class Store {
 
   constructor(readonly session: Session) {
     document.addEventListener("visibilitychange", this.seen);
+    addEventListener("offline", this.cut);
+    addEventListener("online", this.cut);
   }
 
   /** Loads what every page needs. */
@@ -65,8 +67,10 @@ export class Store {
 
   stop(): void {
     this.over = true;
-    this.waiting.abort();
     document.removeEventListener("visibilitychange", this.seen);
+    removeEventListener("offline", this.cut);
+    removeEventListener("online", this.cut);
+    this.cut();
   }
 
   /** The records of a class by reference; empty until they are there. */
@@ -174,7 +178,10 @@ export class Store {
         else if (problem instanceof XenError && problem.code === "SESSION_INVALID") return;
         else {
           this.say("away");
-          await new Promise((wake) => setTimeout(wake, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]));
+          await new Promise<void>((wake) => {
+            this.wake = wake;
+            setTimeout(wake, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]);
+          });
         }
       }
     }
@@ -192,6 +199,14 @@ export class Store {
     }
     await Promise.all(names.map((name) => this.load(name)));
   }
+
+  private wake: () => void = () => {};
+
+  /** The network has come or gone: what waits for an answer, or to try again, tries at once. */
+  private readonly cut = (): void => {
+    this.waiting.abort();
+    this.wake();
+  };
 
   private readonly seen = (): void => {
     if (document.hidden) this.waiting.abort();

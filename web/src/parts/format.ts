@@ -66,8 +66,14 @@ export const compare = (a: string | number, b: string | number): number =>
 
 export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
 
+const SHORT = new Set(["api", "cpu", "gpu", "ha", "ip", "iso", "pbd", "pif", "rbac", "sr", "tls", "uuid", "vbd", "vdi", "vif", "vlan", "vm"]);
+
 /** `VM_CLONE_FAILED` as words: `VM clone failed`. */
 export function words(code: string): string {
-  const lower = code.replaceAll("_", " ").toLowerCase();
-  return (lower.charAt(0).toUpperCase() + lower.slice(1)).replace(/\b(vm|sr|vdi|ha|pbd|pif|vif|vbd|cpu|rbac|tls|api|ip)(s?)\b/gi, (_, word, s) => word.toUpperCase() + s);
+  const found = code.toLowerCase().split("_").map((word) => {
+    if (SHORT.has(word)) return word.toUpperCase();
+    return word.endsWith("s") && word !== "has" && SHORT.has(word.slice(0, -1)) ? `${word.slice(0, -1).toUpperCase()}s` : word;
+  });
+  const text = found.join(" ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
