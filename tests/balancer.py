@@ -125,4 +125,7 @@ def _value(part: etree._Element) -> str | dict[str, str]:
     pairs = part.findall(f"{{{ARRAYS}}}KeyValueOfstringstring")
     if pairs:
         return {str(pair[0].text): str(pair[1].text) for pair in pairs}
+    parameters = part.findall("{http://schemas.citrix.com/DWM}ReportParameter")
+    if parameters:
+        return {str(each[0].text): str(each[1].text) for each in parameters}
     return part.text or ""

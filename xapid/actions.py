@@ -12,6 +12,7 @@ from xapid.cli.catalogue import commands
 from xapid.cli.serving import CommandLines
 from xapid.dispatch.http_credentials import HttpAuthenticator
 from xapid.http.backup_actions import BackupActions, Failed
+from xapid.http.balancer_actions import BalancerActions
 from xapid.http.blob_actions import BlobActions
 from xapid.http.console_actions import ConsoleActions
 from xapid.http.database_actions import DatabaseActions
@@ -48,6 +49,7 @@ def actions(
         **DatabaseActions(works).actions,
         **BackupActions(works, state, lambda file: _back_up(state, file), lambda file: _restore(state, file)).actions,
         **SharingActions(works, clock).actions,
+        **BalancerActions(works).actions,
         **UpdateActions(works).actions,
         **REFUSED,
         **ReportActions(db, services, pool.config, clock).actions,

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import XenAPI
 
-from archives_over_https import LIMIT, Api
+from archives_over_https import LIMIT, Api, request
 from balancer import Balancer, element, listed
 from xapid.testing.processes import Daemon, Daemons
 
@@ -357,3 +358,34 @@ def test_a_connection_can_be_tested(api: Any, balancer: Balancer) -> None:
         free.bind(("127.0.0.1", 0))
         error = refused(api.pool.send_test_post, "127.0.0.1", str(free.getsockname()[1]), "x")
     assert error == ["INTERNAL_ERROR", "the request was not answered: refused"]
+
+
+def got(daemon: Daemon, api: Any, path: str, **query: str) -> tuple[int, bytes]:
+    status, _, body = request(daemon, "GET", f"{path}?{urlencode({'session_id': api.session_id, **query})}")
+    return status, body
+
+
+def test_reports_are_handed_on_as_they_are(daemon: Daemon, api: Any, balancer: Balancer, begin: Callable[[], None]) -> None:
+    begin()
+    report = '<NewDataSet>\n <Table1 a=\'"&amp;">é</Table1></NewDataSet>'
+    balancer.results["ExecuteReport"] = element("XmlDataSet", report)
+    balancer.results["GetDiagnostics"] = element("DiagnosticData", "all is well")
+    assert got(daemon, api, "/wlb_report", report="pool_health", Start="-7", LocaleCode="en") == (200, report.encode())
+    assert balancer.asked == [
+        ("ExecuteReport", {"ReportName": "pool_health", "ReportParms": {"Start": "-7", "LocaleCode": "en"}})
+    ]
+    assert got(daemon, api, "/wlb_diagnostics") == (200, b"all is well")
+
+
+def test_a_report_that_cannot_be_had_fails_its_task(
+    daemon: Daemon, api: Any, balancer: Balancer, begin: Callable[[], None]
+) -> None:
+    task = api.task.create("report", "")
+    assert got(daemon, api, "/wlb_report", report="r", task_id=task)[0] == 500
+    assert api.task.get_error_info(task) == ["WLB_NOT_INITIALIZED"]
+    assert got(daemon, api, "/wlb_report")[0] == 500
+    begin()
+    balancer.results["ExecuteReport"] = element("ResultCode", "4007") + element("ErrorMessage", "no such report")
+    task = api.task.create("report", "")
+    assert got(daemon, api, "/wlb_report", report="r", task_id=task)[0] == 500
+    assert api.task.get_error_info(task) == ["WLB_INTERNAL_ERROR", "4007", "no such report"]

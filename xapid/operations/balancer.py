@@ -32,8 +32,8 @@ _FAILURES: Final = {
 _STATUS: Final = {400: "WLB_MALFORMED_REQUEST", 401: "WLB_AUTHENTICATION_FAILED", 403: "WLB_AUTHENTICATION_FAILED"}
 _OK: Final = 200
 
-Value = str | Mapping[str, str]
-"""A parameter's: text, or pairs of texts."""
+Value = str | Mapping[str, str] | Sequence[tuple[str, str]]
+"""A parameter's: text, pairs of texts, or the parameters of a report."""
 
 
 @attrs.frozen
@@ -142,8 +142,10 @@ def envelope(method: str, parameters: Mapping[str, Value]) -> bytes:
     for name, value in parameters.items():
         if isinstance(value, str):
             etree.SubElement(request, f"{{{NAMESPACE}}}{name}").text = value
-        else:
+        elif isinstance(value, Mapping):
             _pairs(etree.SubElement(request, f"{{{NAMESPACE}}}{name}", nsmap={"b": ARRAYS}), value)
+        else:
+            _report(etree.SubElement(request, f"{{{NAMESPACE}}}{name}"), value)
     return etree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
@@ -152,6 +154,13 @@ def _pairs(element: etree._Element, pairs: Mapping[str, str]) -> None:
         pair = etree.SubElement(element, f"{{{ARRAYS}}}KeyValueOfstringstring")
         etree.SubElement(pair, f"{{{ARRAYS}}}Key").text = key
         etree.SubElement(pair, f"{{{ARRAYS}}}Value").text = value
+
+
+def _report(element: etree._Element, parameters: Sequence[tuple[str, str]]) -> None:
+    for name, value in parameters:
+        parameter = etree.SubElement(element, f"{{{NAMESPACE}}}ReportParameter")
+        etree.SubElement(parameter, f"{{{NAMESPACE}}}ParameterName").text = name
+        etree.SubElement(parameter, f"{{{NAMESPACE}}}ParameterValue").text = value
 
 
 def _result(method: str, posted: Posted) -> Result:
