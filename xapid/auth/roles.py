@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from functools import cache
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import attrs
@@ -56,6 +56,12 @@ def records(api: Catalogue) -> tuple[RoleRecord, ...]:
     return tuple(_records(api))
 
 
+@cache
+def _fields(api: Catalogue) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """The records by reference, as tables take them."""
+    return tuple((record.ref, attrs.asdict(record, recurse=False)) for record in records(api))
+
+
 def _records(api: Catalogue) -> Iterator[RoleRecord]:
     every = sorted(permissions(api), key=lambda permission: permission.name)
     refs = {permission.name: role_ref(permission.name) for permission in every}
@@ -74,6 +80,6 @@ def _leaf(permission: Permission) -> RoleRecord:
 def install(db: Database) -> None:
     """Put the static rows in place. They are of generation 0, so no journal and no listener hears of them."""
     table = db.table("role")
-    for record in records(db.api):
-        table.put(record.ref, table.new(record.ref, 0, attrs.asdict(record, recurse=False)))
-        table.modified.pop(record.ref, None)
+    for ref, values in _fields(db.api):
+        table.put(ref, table.new(ref, 0, values))
+        table.modified.pop(ref, None)

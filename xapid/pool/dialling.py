@@ -6,8 +6,7 @@ carries it out does so once (:mod:`xapid.pool.outcomes`). Only when there is no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from itertools import count
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
 from twisted.internet import defer
@@ -45,15 +44,15 @@ class Peer:
     """Another daemon. ``greet`` introduces us; ``answer`` carries out what it asks of us over the same connection."""
 
     def __init__(
-        self, clock: IReactorTime, endpoint: IStreamClientEndpoint, uuid: str, greet: Greet, answer: Answer, key: str = ""
+        self, clock: IReactorTime, endpoint: IStreamClientEndpoint, uuid: str, greet: Greet, answer: Answer, keys: Iterator[str]
     ) -> None:
-        """``uuid`` is what failures name; ``key`` is part of the keys of requests, and differs between lives of this daemon."""
+        """``uuid`` is what failures name. ``keys`` gives each request of this daemon one that none ever had before."""
         self._clock = clock
         self._endpoint = endpoint
         self._uuid = uuid
         self._greet = greet
         self._answer = answer
-        self._keys = (f"{key}:{number}" for number in count(1))
+        self._keys = keys
         self._link: HostLink | None = None
         self._dialling: list[defer.Deferred[HostLink]] | None = None
         self._loop = LoopingCall(self._ping)
@@ -81,7 +80,9 @@ class Peer:
             except Unreachable:
                 continue
             if answer.startswith(NOT_OURS):
-                link.close()  # the next greeting tells whom it follows
+                if self._link is link:
+                    self._link = None  # the next greeting tells whom it follows
+                link.retire()
                 raise AgentFailure("unreachable", (self._uuid, "follows another"))
             return answer
         raise AgentFailure("unreachable", (self._uuid,))

@@ -136,7 +136,7 @@ class Federation:
         async def knock(place: Place) -> None:
             try:
                 await common.peers.to(place).connect()
-            except AgentFailure as problem:
+            except (AgentFailure, defer.CancelledError) as problem:
                 log.info("{host} does not answer: {problem}", host=place.host, problem=problem)
 
         everyone = defer.DeferredList([defer.ensureDeferred(knock(place)) for place in common.others()])
@@ -152,7 +152,7 @@ class Federation:
         """Hang up."""
         self._rest()
         self.following.stop()
-        self.common.peers.hang_up()
+        self.common.peers.close()
 
     def accept(self, fingerprint: str) -> HostLink | None:
         """The protocol for a daemon that has connected with this certificate; None for a stranger."""
@@ -187,7 +187,7 @@ class Federation:
         """The coordinator has let this daemon go."""
         self.following.stop()
         self._store.forget()
-        self.common.peers.hang_up()
+        self.common.peers.close()
         await self.common.start_afresh()
         self.common.role.leader, self.common.role.emergency = None, None
         self.membership.settle()

@@ -38,6 +38,7 @@ class HostLink(Int32StringReceiver):
         self._asked: dict[int, defer.Deferred[bytes]] = {}
         self._working: dict[int, defer.Deferred[None]] = {}
         self._is_lost = False
+        self._is_retired = False
         self.received = 0
         """How often something came from the other side."""
 
@@ -101,6 +102,8 @@ class HostLink(Int32StringReceiver):
                 waiting = self._asked.pop(int(number), None)
                 if waiting is not None:
                     waiting.callback(body)
+                if self._is_retired and not self._asked:
+                    self.close()
 
     def _begin(self, number: int, path: str, body: bytes) -> None:
         working = defer.ensureDeferred(self._carry_out(number, path, body))
@@ -126,6 +129,12 @@ class HostLink(Int32StringReceiver):
 
     def _frame(self, number: int, kind: str, path: str, body: bytes) -> None:
         self.sendString(b"%d %s %s\n%s" % (number, kind.encode(), path.encode(), body))  # type: ignore[no-untyped-call]  # Twisted's
+
+    def retire(self) -> None:
+        """End the connection when nobody waits for an answer any more."""
+        self._is_retired = True
+        if not self._asked:
+            self.close()
 
     def close(self) -> None:
         """End the connection."""

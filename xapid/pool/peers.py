@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable, Coroutine
+from itertools import count
 from typing import Any, Final
 
 import attrs
@@ -69,7 +70,7 @@ class Peers:
         self._membership = membership
         self._secrets = secrets
         self._port = port
-        self._life = life
+        self._keys = (f"{self.me}:{life}:{number}" for number in count(1))
         self._peers: dict[str, Peer] = {}
         self._doors: set[HostLink] = set()
         self._outcomes = Outcomes()
@@ -109,7 +110,7 @@ class Peers:
             met(await self._greet(link, self._secrets.current if secret is None else secret))
 
         endpoint = self.network.endpoint(place, knows)
-        peer = Peer(self._clock, endpoint, place.host, greet, _refuse_all, f"{self.me}:{self._life}")
+        peer = Peer(self._clock, endpoint, place.host, greet, _refuse_all, self._keys)
         peer.lost = lambda: self.lost(place.who)
         return peer
 
@@ -141,10 +142,14 @@ class Peers:
             peer.close()
 
     def hang_up(self) -> None:
-        """End all connections; those that are needed are made again, and greeted anew."""
+        """End the connections that we made; those that are needed are made again, and greeted anew."""
         peers, self._peers = list(self._peers.values()), {}
         for peer in peers:
             peer.close()
+
+    def close(self) -> None:
+        """End all connections."""
+        self.hang_up()
         for door in list(self._doors):
             door.close()
 

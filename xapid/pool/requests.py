@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 log = Logger()
 
+FAREWELL: Final = 0.5
+"""Seconds for the answer to get out before a daemon that was ejected hangs up."""
 DONE: Final = orjson.dumps({"value": None})
 
 Handler = Callable[[str, str, bytes], Awaitable[bytes]]
@@ -128,7 +130,7 @@ class Requests:
     async def _release(self, daemon: str, path: str, body: bytes) -> bytes:
         if self._membership.leader is not None:
             self._membership.note_release()
-            self._common.clock.callLater(0, lambda: defer.ensureDeferred(self._federation.released()))
+            self._common.clock.callLater(FAREWELL, lambda: defer.ensureDeferred(self._federation.released()))
         return DONE
 
     async def _password(self, daemon: str, path: str, body: bytes) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import attrs
 import orjson
+from argon2 import PasswordHasher
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,6 +23,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from zope.interface import implementer
 
 from xapid.assembly import Nowhere, assemble
+from xapid.auth.passwords import META_KEY
 from xapid.database.journal import Batch, Loaded, NoJournal
 from xapid.datamodel.catalogue import Catalogue
 from xapid.datamodel.errors import XenAPIError
@@ -45,8 +47,10 @@ class ConnectionRefused(Exception):
 class KeptJournal(NoJournal):
     """Keeps what was committed, in memory; nothing more once it is closed."""
 
-    def __init__(self, beginning: NoJournal) -> None:
+    def __init__(self, beginning: NoJournal, password: str = "") -> None:
+        """``beginning`` has what a new pool holds; ``password`` is root's."""
         self._beginning: NoJournal | None = beginning
+        self._password = password
         self._objects: dict[str, Loaded] = {}
         self._meta: dict[str, str] = {}
         self.is_closed = False
@@ -55,7 +59,7 @@ class KeptJournal(NoJournal):
     def load(self, api: Catalogue) -> Iterator[Loaded]:
         if self._beginning is not None:
             self._objects = {each.ref: each for each in self._beginning.load(api)}
-            self._meta = self._beginning.load_meta()
+            self._meta = self._beginning.load_meta() | {META_KEY: cheap_hash(self._password)}
             self._beginning = None
         return iter(list(self._objects.values()))
 
@@ -99,7 +103,7 @@ class Neighbour(Server):
         self.fingerprint = next(iter(fingerprints([self.certificate])))
         self.is_alive = False
         chosen = config(**{"preset": "standalone", "seed": number, "duration_profile": "instant"} | settings)
-        self.journal = KeptJournal(_pristine(chosen))
+        self.journal = KeptJournal(_pristine(chosen), chosen.root_password or "")
         super().__init__(chosen)
 
     def _start(self) -> None:
@@ -318,6 +322,12 @@ class _Network:
 
     def client(self, address: str, port: int) -> _Client:
         return _Client(self.near, address, port)
+
+
+@lru_cache
+def cheap_hash(password: str) -> str:
+    """A hash that is as quickly made by those who guess as by those who know; for tests."""
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(password)
 
 
 @lru_cache
