@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import ssl
 import time
 import urllib.request
 
 import pytest
 import XenAPI
 
-from xapid.testing.processes import Daemons, session_of
+from xapid.testing.processes import Daemons, session_of, unverified
 
 PLUGIN = """#!/usr/bin/env python3
 import os, sys, time, XenAPI, XenAPIPlugin
@@ -53,7 +52,7 @@ def folders(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pair(folders):
     with Daemons() as daemons:
-        yield daemons.pool(2, *folders)
+        yield daemons.pool(2, *folders, "--max-body", str(20_000_000))
 
 
 @pytest.fixture
@@ -140,10 +139,40 @@ def test_an_extension_answers_by_its_name_or_through_the_host(pair, session, hos
     assert session.Lab.look(stolen)["ErrorDescription"] == ["SESSION_INVALID", stolen]
 
 
+@pytest.mark.parametrize(
+    "name", ["../plugins/lab.py", "/bin/true", "lab.py/", "..", ".", "", "lab.py\n", "LAB.PY", "x" * 100_000]
+)
+def test_a_name_that_leads_elsewhere_is_a_missing_plugin(session, hosts, name):
+    for host in hosts:
+        assert error(session.xenapi.host.call_plugin, host, name, "tell", {}) == ["XENAPI_MISSING_PLUGIN", name]
+
+
+def test_ten_megabytes_are_too_much_for_a_plugin_and_not_for_an_extension(session, hosts):
+    api, much = session.xenapi, "x" * 10_000_000
+    for host in hosts:
+        code, status, output, errors = error(api.host.call_plugin, host, "lab.py", "tell", {"word": much})
+        assert (code, status, output) == ("XENAPI_PLUGIN_FAILURE", "not started", "")
+        assert "bytes long, and a program takes at most" in errors
+    assert api.Lab.look(much)["got"] == [much]
+    assert api.host.call_plugin(hosts[0], "lab.py", "tell", {"word": "still there"}).startswith("still there")
+
+
+def in_json(daemon, method, *params):
+    """The answer to a call in JSON, which can say what XML cannot."""
+    body = json.dumps({"jsonrpc": "2.0", "method": method, "params": params, "id": 3})
+    request = urllib.request.Request(f"{daemon.url}/jsonrpc", body.encode())
+    with urllib.request.urlopen(request, context=unverified(), timeout=20) as answer:
+        return json.load(answer)
+
+
 def test_the_value_of_an_extension_comes_as_json_to_those_who_ask_in_json(pair, session):
-    body = {"jsonrpc": "2.0", "method": "Lab.look", "params": [session.handle, {"a": 1.5}], "id": 3}
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    request = urllib.request.Request(f"{pair[0].url}/jsonrpc", json.dumps(body).encode())
-    with urllib.request.urlopen(request, context=context, timeout=20) as answer:
-        assert json.load(answer)["result"] == {"name": "Lab.look", "hosts": 2, "got": [{"a": 1.5}]}
+    answer = in_json(pair[0], "Lab.look", session.handle, {"a": 1.5})
+    assert answer["result"] == {"name": "Lab.look", "hosts": 2, "got": [{"a": 1.5}]}
+
+
+def test_what_xml_cannot_say_reaches_no_program(pair, session, hosts):
+    for host in hosts:
+        refusal = in_json(pair[0], "host.call_plugin", session.handle, host, "lab.py\0", "tell", {})["error"]
+        assert refusal["message"] == "XENAPI_MISSING_PLUGIN"
+        refusal = in_json(pair[0], "host.call_plugin", session.handle, host, "lab.py", "tell", {"word": "\0"})["error"]
+        assert (refusal["message"], refusal["data"][0]) == ("XENAPI_PLUGIN_FAILURE", "not started")

@@ -39,6 +39,8 @@ class Power:
 
     async def switch_off(self, target):
         self.cut.append(target)
+        if self.waits is not None:
+            await self.waits
         if isinstance(self.off, XenAPIError):
             raise self.off
         return self.off
@@ -234,6 +236,16 @@ def test_power_that_could_not_be_cut_is_a_message_about_the_host(world, context,
     world.run(cut_power(context, dead))
     body = "XENAPI_PLUGIN_FAILURE\nmain\nOUTLET_STUCK\nit sparks"
     assert messages(world) == [("HOST_POWER_OFF_FAILED", "Host", world.row(dead).uuid, body)]
+
+
+def test_cutting_the_power_can_be_cancelled(world, context, dead):
+    context.services.power.waits = Deferred()
+    outcome = []
+    Deferred.fromCoroutine(cut_power(context, dead)).addBoth(outcome.append)
+    assert not outcome
+    context.task.cancel()
+    assert outcome[0].value.description == ("TASK_CANCELLED", "OpaqueRef:task")
+    assert messages(world) == []
 
 
 def test_without_a_mode_and_for_the_coordinator_nothing_is_cut(world, context, dead):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
+import io
 import json
 import subprocess
+import tarfile
 import time
 import xmlrpc.client
 from collections.abc import Callable
@@ -259,6 +261,11 @@ def readable(gardener: Gardener) -> dict[str, bytes]:
     status, _, lines = gardener.fetch("GET", f"/audit_log?session_id={gardener.session.handle}", {}, "")
     assert (status, b"secret.create" in lines) == (200, True)
     found["audit log"] = lines
+    for path in ("system-status", "host_logs_download"):
+        status, _, archive = gardener.fetch("GET", f"/{path}?session_id={gardener.session.handle}&output=tar", {}, "")
+        assert status == 200
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            found |= {f"{path}: {member.name}": files.extractfile(member).read() for member in files if member.isfile()}
     return found
 
 

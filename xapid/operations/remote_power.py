@@ -15,6 +15,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.operations.agent_errors import translated
 from xapid.operations.alerts import add_alert
 from xapid.operations.context import Context
+from xapid.operations.host_plugins import interruptible
 from xapid.placement.checks import is_live
 
 log = Logger()
@@ -67,13 +68,18 @@ def target(context: Context, host: Row, *, simulated: bool = False) -> Target:
 
 
 async def cut_power(context: Context, host: str) -> None:
-    """Cut the power of a host that has shut down, if its mode can. A failure becomes a message, as the host is down anyway."""
+    """Cut the power of a host that has shut down, if its mode can. A failure becomes a message, as the host is down anyway.
+
+    Errors: TASK_CANCELLED, once the host is down.
+    """
     row, power = context.db.get("host", host), context.services.power
     if power is None or not row.power_on_mode or host == _coordinator(context):
         return
     try:
-        said = await power.switch_off(target(context, row))
+        said = await interruptible(context, power.switch_off(target(context, row)))
     except XenAPIError as error:
+        if error.code == "TASK_CANCELLED":
+            raise
         log.warn("The power of host {name} could not be cut: {error}", name=row.name_label, error=error)
         add_alert(context, OFF_FAILED, OFF_PRIORITY, "Host", row.uuid, "\n".join(error.description))
     else:
