@@ -296,6 +296,7 @@ class Daemon:
             if self._keeping is not None:
                 await self._keeping.stop()
             self._syslog.stop()
+            await self.pool.services.pool.following.say_farewell()
             self.pool.services.pool.stop()
             if self.status != JOURNAL_FAILED:
                 await self.pool.db.close()

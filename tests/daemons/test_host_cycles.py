@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import XenAPI
 
 from archives_over_https import LIMIT, Api
-from xapid.testing.processes import Daemon, Daemons
+from xapid.testing.processes import Daemon, Daemons, join, loopback_network
 
 pytestmark = pytest.mark.daemon
 
@@ -59,29 +60,84 @@ def test_a_coordinator_that_reboots_is_the_same_again_in_the_same_process(xapid_
     api.VM.start_on(vm, host, False, False)
 
 
-def test_an_agent_that_restarts_finds_its_vms_running(xapid_daemons: Daemons) -> None:
+def test_a_daemon_whose_agent_is_shut_down_ends_in_peace(xapid_daemons: Daemons) -> None:
     daemon = xapid_daemons.start("--hosts", "1")
-    api = Api(daemon)
-    host = master_of(api)
+    Api(daemon).host.shutdown_agent()
+    assert daemon.process.wait(LIMIT) == 0
+
+
+# Members -----------------------------------------------------------------------------------------------------------------
+
+
+def live(api: Api, host: str) -> bool:
+    return bool(api.host_metrics.get_live(api.host.get_metrics(host)))
+
+
+def member_is_up(api: Api, host: str, began: str) -> bool:
+    """Whether a member has started since, and is as it should be."""
+    record = api.host.get_record(host)
+    plugged = all(api.PBD.get_currently_attached(pbd) for pbd in record["PBDs"])
+    return record["other_config"]["agent_start_time"] != began and record["enabled"] and plugged and live(api, host)
+
+
+def test_a_member_goes_down_and_comes_back_in_every_way_that_there_is(xapid_daemons: Daemons, tmp_path: Path) -> None:
+    """Rebooted and restarted, it is back by itself; shut down or ended by its administrator, when somebody starts it. Its VMs
+    run on while its agent alone is away.
+    """
+    network = loopback_network()
+    leader = xapid_daemons.start("--bind", f"{network}.1", "--preset", "standalone")
+    flags = (
+        "--bind",
+        f"{network}.2",
+        "--port",
+        str(leader.port),
+        "--preset",
+        "standalone",
+        "--state",
+        str(tmp_path / "member"),
+    )
+    member = xapid_daemons.start(*flags)
+    join(member, leader)
+    api = Api(leader)
+    (host,) = [ref for ref in api.host.get_all() if ref != master_of(api)]
+
+    def began() -> str:
+        time.sleep(1)  # start times count in seconds
+        return str(api.host.get_other_config(host).get("agent_start_time"))
+
+    before = began()
+    api.host.disable(host)
+    api.host.reboot(host)
+    assert not live(api, host)
+    until(lambda: member_is_up(api, host, before))
+    assert member.process.poll() is None
+
     vm = api.VM.clone(api.VM.get_by_name_label("Other install media")[0], "v")
     api.VM.provision(vm)
-    api.VM.start(vm, False, False)
-    started = api.host.get_other_config(host)["agent_start_time"]
-    time.sleep(1)
+    api.VM.start_on(vm, host, False, False)
+    before = began()
     api.host.restart_agent(host)
-    until(lambda: is_up(daemon, started))
-    api = Api(daemon)
-    assert api.VM.get_power_state(vm) == "Running"
+    assert (live(api, host), api.host.get_enabled(host)) == (False, False)
+    until(lambda: member_is_up(api, host, before))
     api.VM.pause(vm)
+    api.VM.unpause(vm)
 
+    before = began()
+    assert member.stop() == 0
+    until(lambda: not live(api, host))
+    assert (api.VM.get_power_state(vm), api.VM.get_resident_on(vm)) == ("Running", host)
+    with pytest.raises(XenAPI.Failure) as caught:
+        api.VM.pause(vm)
+    assert caught.value.details == ["HOST_OFFLINE", host]
+    member = xapid_daemons.start(*flags)
+    until(lambda: member_is_up(api, host, before))
+    api.VM.pause(vm)
+    api.VM.hard_shutdown(vm)
 
-@pytest.mark.parametrize("how", ["shutdown", "shutdown_agent"])
-def test_a_daemon_whose_host_or_agent_is_shut_down_ends_in_peace(xapid_daemons: Daemons, how: str) -> None:
-    daemon = xapid_daemons.start("--hosts", "1")
-    api = Api(daemon)
-    if how == "shutdown":
-        api.host.disable(master_of(api))
-        api.host.shutdown(master_of(api))
-    else:
-        api.host.shutdown_agent()
-    assert daemon.process.wait(LIMIT) == 0
+    before = began()
+    api.host.disable(host)
+    api.host.shutdown(host)
+    assert member.process.wait(LIMIT) == 0
+    assert not live(api, host)
+    xapid_daemons.start(*flags)
+    until(lambda: member_is_up(api, host, before))

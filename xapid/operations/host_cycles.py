@@ -75,14 +75,14 @@ async def restart_agent(context: Context, host: str) -> None:
     db = context.db
     assert_in_maintenance(db.get("host", host))
     seconds = await context.agent(host).power.restart_agent()
-    _agent_left(context, host)
+    context.services.presence.agent_leaves(context.db.get("host", host))
     await _be_back(context, host, seconds, rebooted=False)
 
 
 async def shutdown_agent(context: Context) -> None:
     """Of the host that is called; VMs run on. Nothing but somebody on the machine brings it back."""
     await context.agent().power.shutdown_agent()
-    _agent_left(context, context.host)
+    context.services.presence.agent_leaves(context.db.get("host", context.host))
 
 
 def tickle_heartbeat(context: Context, host: str, stuff: Any) -> Any:
@@ -104,13 +104,6 @@ def _went_down(context: Context, host: str) -> None:
     for vm in resident_vms(context.db, host):
         set_halted(context.db, vm)
     context.services.presence.leaves(context.db.get("host", host))
-
-
-def _agent_left(context: Context, host: str) -> None:
-    db = context.db
-    with db.transaction() as tx:
-        tx.update(host, enabled=False)
-        context.services.presence.leaves(db.get("host", host))
 
 
 # Coming back -------------------------------------------------------------------------------------------------------------

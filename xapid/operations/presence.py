@@ -100,6 +100,13 @@ class Presence:
         self._leaving.add(host.uuid)
         self._set_live(host, False)
 
+    def agent_leaves(self, host: Row) -> None:
+        """The agent of a host ends: the host says farewell, and is disabled until it is back."""
+        with self._db.transaction() as tx:
+            tx.update(host, enabled=False)
+            self.leaves(self._db.get("host", host.ref))
+            allowed.refresh(tx, self._db, host)
+
     def silent(self, host: Row) -> None:
         """Nothing was heard of the host for too long."""
         self._set_live(host, False)

@@ -24,6 +24,7 @@ from xapid.pool.secrets import PoolSecrets
 
 HELLO: Final = "/pool/hello"
 BEAT: Final = "/pool/beat"
+LEAVING: Final = "/pool/farewell"
 ROSTER: Final = "/pool/roster"
 RELEASE: Final = "/pool/release"
 PASSWORD: Final = "/pool/password"

@@ -28,7 +28,7 @@ from twisted.python.failure import Failure
 from xapid.agent.remote import read_answer
 from xapid.agent.values import AgentFailure
 from xapid.datamodel.errors import XenAPIError
-from xapid.pool.common import HELLO, STILL_BOOTING, Common
+from xapid.pool.common import HELLO, LEAVING, STILL_BOOTING, Common
 from xapid.pool.membership import Place
 
 log = Logger()
@@ -36,6 +36,7 @@ log = Logger()
 EVERY: Final = 30.0
 AGAIN: Final = 5.0
 ANSWER_WITHIN: Final = 60.0
+FAREWELL_WITHIN: Final = 2.0
 
 
 class Following:
@@ -67,6 +68,17 @@ class Following:
         self._next = None
         if self._asking is not None:
             self._asking.cancel()
+
+    async def say_farewell(self) -> None:
+        """This daemon is about to end: its hosts are not live from now on. Whether anyone hears that does not matter."""
+        leader = self._common.membership.leader
+        if leader is None or self._common.role.emergency is not None:
+            return
+        telling = defer.ensureDeferred(self._common.tell(leader, LEAVING, b""))
+        try:
+            await telling.addTimeout(FAREWELL_WITHIN, self._common.clock)
+        except (AgentFailure, defer.TimeoutError) as problem:
+            log.info("the coordinator was not told of the end of this daemon: {problem}", problem=problem)
 
     def lost(self, daemon: str) -> None:
         """The connection to a daemon is lost: if it was the coordinator, say hello at once."""

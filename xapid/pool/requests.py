@@ -7,6 +7,7 @@
 ``password``, ``secret``,
 ``copy``
 ``/pool/hello``, ``adopt``       members, and who is about to be one, of the coordinator
+``/pool/farewell``               members, of the coordinator
 ``/coordinator/``,               members, of the coordinator
 ``/observer/``
 ``/pool/propose``, ``commit``,   every daemon of the pool
@@ -28,7 +29,7 @@ from twisted.logger import Logger
 from xapid.agent.remote import AGENT, OBSERVER, answer_agent, answer_observer
 from xapid.agent.values import AgentFailure
 from xapid.datamodel.errors import XenAPIError
-from xapid.pool.common import BEAT, HELLO, PASSWORD, RELEASE, ROSTER, STAGE
+from xapid.pool.common import BEAT, HELLO, LEAVING, PASSWORD, RELEASE, ROSTER, STAGE
 from xapid.pool.copying import COPY
 from xapid.pool.inquiry import INQUIRY
 from xapid.pool.joining import ADOPT
@@ -68,6 +69,7 @@ class Requests:
             COPY: (obeyed, federation.copying.take),
             INQUIRY: (led, self._inquiry),
             OBSERVER: (led, self._observer),
+            LEAVING: (led, self._farewell),
             HELLO: (self._serves, federation.receiving.hello),
             ADOPT: (self._serves, federation.receiving.adopt),
             PROPOSE: (known, self._propose),
@@ -121,6 +123,13 @@ class Requests:
 
     async def _beat(self, daemon: str, path: str, body: bytes) -> bytes:
         return orjson.dumps({"value": {"began": self._federation.began, "time": self._common.clock.seconds()}})
+
+    async def _farewell(self, daemon: str, path: str, body: bytes) -> bytes:
+        for place in self._membership.members():
+            ref = self._common.ref_of(place.host)
+            if place.who == daemon and ref is not None:
+                self._federation.liveness.presence.agent_leaves(self._common.db.get("host", ref))
+        return DONE
 
     async def _roster(self, daemon: str, path: str, body: bytes) -> bytes:
         if self._membership.leader is not None:
