@@ -26,6 +26,17 @@ def echo(session, args):
     return repr(sorted(args.items()))
 def ask(session, args):
     return session.xenapi.host.get_name_label(args["host"]) + " on " + os.environ["XENAPI_HOST_UUID"]
+def log_in(session, args):
+    local = XenAPI.xapi_local()
+    local.xenapi.login_with_password("root", "")
+    said = local.xenapi.host.get_name_label(args["host"])
+    local.xenapi.session.logout()
+    session.xenapi.session.logout()
+    other = XenAPI.xapi_local()
+    try:
+        other.login_with_password("root", "guessed", "1.0", "x")
+    except XenAPI.Failure as failure:
+        return said + " " + failure.details[0] + " " + str(local._session)
 def refuse(session, args):
     raise XenAPIPlugin.Failure("MY_CODE", ["a", 1])
 def stumble(session, args):
@@ -36,7 +47,7 @@ def number(session, args):
     return 5
 def leave(session, args):
     print("leaving"); sys.stdout.flush(); sys.stderr.write("bad\\n"); raise SystemExit(3)
-functions = [echo, ask, refuse, stumble, api_error, number, leave]
+functions = [echo, ask, log_in, refuse, stumble, api_error, number, leave]
 XenAPIPlugin.dispatch({function.__name__: function for function in functions})
 """
 
@@ -150,6 +161,15 @@ async def test_a_python_plugin_runs_unmodified_and_calls_the_server_with_the_ses
     assert await call("raid.py", "echo", args) == repr(sorted(args.items()))
     assert await call("raid.py", "ask", args) == "the host on the-uuid"
     assert server.calls == [("host.get_name_label", SESSION, "OpaqueRef:host")]
+
+
+@ensured
+async def test_who_logs_in_without_a_password_goes_on_with_the_session_of_the_caller_and_does_not_end_it(call, put, server):
+    put("raid.py", PYTHON, "")
+    assert await call("raid.py", "log_in", {"host": "OpaqueRef:host"}) == "the host MESSAGE_METHOD_UNKNOWN None"
+    assert [asked[:2] for asked in server.calls] == [
+        ("host.get_name_label", SESSION), ("session.login_with_password", "root"),
+    ]  # fmt: skip
 
 
 @ensured

@@ -364,7 +364,7 @@ async def test_a_script_may_use_what_plugins_use(custom, server):
 import XenAPI, XenAPIPlugin
 def custom(session, host, config):
     local = XenAPI.xapi_local()
-    local._session = session.handle
+    local.login_with_password("", "", "1.0", "mine")
     raise XenAPIPlugin.Failure("SEEN", [local.xenapi.host.get_name_label(host)])
 """
     assert await failure(custom(text)) == ("SEEN", "the host")

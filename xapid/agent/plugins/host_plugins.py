@@ -135,7 +135,8 @@ class HostPlugins:
         raise XenAPIError.relayed("EXTENSION_PROTOCOL_FAILURE", _json(response))
 
     async def _run(self, command: Sequence[str], given: bytes, errand: Errand) -> Ended:
-        environment = Door(errand["url"], errand["fingerprint"]).environment() | {"XENAPI_HOST_UUID": self._host}
+        environment = Door(errand["url"], errand["fingerprint"]).environment()
+        environment |= {"XENAPI_HOST_UUID": self._host, "XENAPI_SESSION": errand["session"]}
         ended = await self._programs.run(command, given=given, environment=environment, most_output=LONGEST_RESPONSE)
         if ended.errors:
             said = ended.errors.replace(errand["session"], MASK)

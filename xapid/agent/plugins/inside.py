@@ -27,6 +27,7 @@ def open_session(job: dict[str, Any]) -> Any:
     """A ``XenAPI.Session`` that is logged in."""
     import XenAPI
 
+    XenAPI.use_session(job["session"])
     session = XenAPI.xapi_local()
     session._session = job["session"]
     return session

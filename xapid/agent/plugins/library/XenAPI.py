@@ -2,6 +2,9 @@
 
 On the hosts of the reference server, ``XenAPI.xapi_local()`` connects to a Unix socket. Here it connects, with TLS, to the
 address in ``XENAPI_URL``, and talks to nobody but the holder of the certificate whose SHA-256 is in ``XENAPI_FINGERPRINT``.
+Over that socket, root logs in without a password; here, who logs in without one goes on with the session of the caller, which
+is in ``XENAPI_SESSION`` or was set with :func:`use_session`, and does not end it by logging out.
+
 Everything else is the library as it was published; ``XENAPI_CLIENT`` says where it is installed.
 """
 
@@ -67,12 +70,44 @@ def _published() -> Any:
     return library
 
 
+_callers = [os.environ.get("XENAPI_SESSION")]
+
+
+def use_session(ref: str) -> None:
+    """Who logs in without a password goes on with this session from now on."""
+    _callers[0] = ref
+
+
 def xapi_local() -> Any:
     """A session, not logged in, of the server that runs this program."""
     url, fingerprint = os.environ["XENAPI_URL"], os.environ.get("XENAPI_FINGERPRINT", "")
-    return _library.Session(url, transport=PinnedTransport(fingerprint) if fingerprint else None)
+    return _local_class()(url, transport=PinnedTransport(fingerprint) if fingerprint else None)
+
+
+def _local_class() -> Any:
+    """The published class, with another way in."""
+
+    class Session(_library.Session):  # type: ignore[misc, name-defined]  # it is only loaded now
+        """A session that begins, and ends, as the caller's."""
+
+        _session: Any
+
+        def _login(self, method: str, params: Any) -> None:
+            if method == "login_with_password" and not any(params[1:2]) and _callers[0]:
+                self._session = _callers[0]
+            else:
+                super()._login(method, params)
+
+        def _logout(self) -> Any:
+            if self._session == _callers[0]:
+                self._session = None
+                return ""
+            return super()._logout()
+
+    return Session
 
 
 _library = _published()
+_library.use_session = use_session
 if os.environ.get("XENAPI_URL"):
     _library.xapi_local = _library.XenAPI.xapi_local = xapi_local
