@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -15,13 +15,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from xapid.agent.interface import IAgentObserver, IPlugins
 from xapid.agent.simulator.disks import BlockStore
-from xapid.agent.simulator.durations import PROFILES
-from xapid.agent.simulator.host import SimulatedHost
-from xapid.agent.simulator.machine import Machine, Surroundings
+from xapid.agent.simulator.machine import Surroundings
 from xapid.agent.simulator.others import Process
-from xapid.agent.values import PifState
 from xapid.auth import roles
 from xapid.auth.audit import AuditLog, FileStore, MemoryStore
 from xapid.auth.callers import Callers
@@ -46,7 +42,7 @@ from xapid.inventory import dumped
 from xapid.inventory.build import HostCertificate
 from xapid.inventory.populate import addresses_from, populate
 from xapid.inventory.presets import preset
-from xapid.inventory.processors import cpu_info
+from xapid.inventory.simulated import PluginsOf, simulated_host
 from xapid.operations import adoption, allowed, host_settling
 from xapid.operations.binding import bind
 from xapid.operations.host_cycles import come_back, went_down
@@ -80,9 +76,6 @@ MIB: Final = 1 << 20
 DRAIN_TRIES: Final = 300
 DRAIN_EVERY: Final = 0.1
 DESIGNATION: Final = "pool.designate_new_master"
-
-PluginsOf = Callable[[str], IPlugins]
-"""The plugins of the host with this uuid."""
 
 
 class Site(Protocol):
@@ -203,6 +196,7 @@ async def assemble(
     run: Run,
     in_thread: Run | None = None,
     blobs: BlobStore,
+    blocks: BlockStore | None = None,
     site: Site,
     journal: Journal | None = None,
     plugins: PluginsOf | None = None,
@@ -211,7 +205,7 @@ async def assemble(
 
     ``site`` is where the hosts will answer; hosts that were kept move there. ``run`` is where passwords are hashed,
     ``in_thread`` (the same, unless it is given) where everything else is done that takes its time, such as work on disks.
-    ``plugins`` makes the plugins of hosts; without it they have none.
+    ``plugins`` makes the plugins of hosts; without it they have none. ``blocks`` is what is on disks, where that is taken over.
     """
     api = catalogue()
     db = Database(api, ids, journal)
@@ -267,7 +261,10 @@ async def assemble(
         callers=Callers(db, clock, register=config.register_callers),
     )
     HostMirrors(db, clock)
-    surroundings = Surroundings(blocks=BlockStore(None if state is None else state / "disks", services.run))
+    if blocks is None:
+        blocks = BlockStore(None if state is None else state / "disks", services.run)
+    blocks.in_thread = services.run
+    surroundings = Surroundings(blocks=blocks)
     reports = Reports(db, clock, services)
     federation = Federation(db, clock, config, ids, role, agents, secrets, passwords, reports, lambda: site.port)
     federation.common.left = lambda: sessions.destroy_where(lambda session: True)
@@ -412,51 +409,3 @@ async def _initialise_password(db: Database, passwords: Passwords, config: Confi
             file.forget()
         passwords.observers.append(file.forget)
     return made_up
-
-
-def simulated_host(
-    db: Database,
-    row: Row,
-    clock: IReactorTime,
-    observer: IAgentObserver,
-    surroundings: Surroundings,
-    config: Config,
-    number: int = 0,
-    plugins: PluginsOf | None = None,
-) -> SimulatedHost:
-    """An agent that simulates the host of ``row``, the ``number``-th of this process, with the hardware that its record shows;
-    processors that ``config`` names are put in instead. Only its plugins are real.
-    """
-    processors = dict(row.cpu_info)
-    if config.processors:
-        name = config.processors[number % len(config.processors)]
-        processors = cpu_info(name, int(processors.get("cpu_count", "1")), int(processors.get("socket_count", "1")))
-    metrics = db.get("host_metrics", row.metrics)
-    machine = Machine(
-        hostname=row.hostname,
-        memory_total=metrics.memory_total,
-        memory_overhead=row.memory_overhead,
-        cpus=int(processors.get("cpu_count", "1")),
-        sockets=int(processors.get("socket_count", "1")),
-        cpu_info=processors,
-        boot_time=clock.seconds(),
-        pifs=tuple(_physical(db, db.get("PIF", ref)) for ref in row.PIFs if db.get("PIF", ref).physical),
-        software_version=dict(row.software_version),
-    )
-    own = None if plugins is None else plugins(row.uuid)
-    return SimulatedHost(row.uuid, clock, observer, machine, surroundings, PROFILES[config.duration_profile], own)
-
-
-def _physical(db: Database, pif: Row) -> PifState:
-    metrics = db.table("PIF_metrics").find(pif.metrics)
-    return PifState(
-        device=pif.device,
-        mac=pif.MAC,
-        mtu=pif.MTU,
-        carrier=metrics is None or metrics.carrier,
-        speed=1000 if metrics is None else metrics.speed,
-        duplex=True,
-        vendor="" if metrics is None else metrics.vendor_name,
-        model="" if metrics is None else metrics.device_name,
-        pci_bus_path="" if metrics is None else metrics.pci_bus_path,
-    )

@@ -21,6 +21,7 @@ from xapid.agent.plugins.folders import extension_folders
 from xapid.agent.plugins.host_plugins import HostPlugins, trusted
 from xapid.agent.plugins.programs import Door
 from xapid.agent.power.modes import PowerOn
+from xapid.agent.simulator.disks import BlockStore
 from xapid.assembly import Pool, assemble
 from xapid.auth.passwords import Threads
 from xapid.config import Config, ConfigError
@@ -143,10 +144,12 @@ class Daemon:
         journal: Journal | None = None
         if state is not None:
             journal = SQLiteJournal(state.database, self._reactor, self._journal_failed, seal=state.seal())
-        elif self._former is not None:
-            journal = CopiedJournal(self._former.pool.db, lasting=True)
-        self._former = None
         blobs = BlobStore() if state is None else DirectoryBlobStore(state.path / "blobs")
+        blocks: BlockStore | None = None
+        if state is None and self._former is not None:  # what is not kept anywhere is taken over
+            former = self._former.pool
+            journal, blobs, blocks = CopiedJournal(former.db, lasting=True), former.services.blobs, former.surroundings.blocks
+        self._former = None
         self.pool = await assemble(
             config,
             self._reactor,
@@ -154,6 +157,7 @@ class Daemon:
             run=self._threads,
             in_thread=self._workers,
             blobs=blobs,
+            blocks=blocks,
             site=self,
             journal=journal,
             plugins=HostPlugins.from_config(config, self._reactor),

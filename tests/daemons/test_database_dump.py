@@ -97,6 +97,31 @@ def test_a_dump_restored_into_a_fresh_pool_gives_the_same_objects(xapid_daemon, 
         assert third.ready["state"] == str(tmp_path / "state")
 
 
+def test_a_pool_that_is_put_back_keeps_what_is_on_its_disks(xapid_daemons):
+    """And in its blobs, also where nothing is kept on any disk of the daemon's own."""
+    daemon = xapid_daemons.start("--preset", "pool3", "--duration-profile", "instant")
+    session = daemon.session()
+    api = session.xenapi
+    sr = next(ref for ref, each in api.SR.get_all_records().items() if each["shared"] and each["content_type"] != "iso")
+    record = {"name_label": "d", "name_description": "", "SR": sr, "virtual_size": str(2 << 20), "type": "user"}
+    rest = {"sharable": False, "read_only": False, "other_config": {}, "xenstore_data": {}, "sm_config": {}, "tags": []}
+    disk = api.VDI.create({**record, **rest})
+    contents = bytes(range(256)) * 8192
+    assert request(daemon, "PUT", "/import_raw_vdi", contents, session_id=session._session, vdi=disk)[0] == 200
+    pool = api.pool.get_all()[0]
+    blob = api.pool.create_new_blob(pool, "b", "text/plain", True)
+    assert request(daemon, "PUT", "/blob", b"kept", session_id=session._session, ref=blob)[0] == 200
+    data = dump_of(daemon, session)
+    api.pool.set_name_label(pool, "changed")
+    status, record = restore(daemon, session, data)
+    assert (status, record["status"]) == (200, "success")
+    wait_for_restart(session)
+    assert api.pool.get_name_label(pool) != "changed"
+    status, body = request(daemon, "GET", "/export_raw_vdi", session_id=session._session, vdi=disk)
+    assert (status, body == contents) == (200, True)
+    assert request(daemon, "GET", "/blob", ref=blob) == (200, b"kept")
+
+
 def wait_for_restart(session):
     """Until the server does not know the session any more, and the client library has logged in anew."""
     former, deadline = session._session, time.monotonic() + 30

@@ -44,6 +44,9 @@ class DatabaseActions:
 
     async def put(self, exchange: Exchange) -> None:
         """Serves ``PUT /pool/xmldbdump``."""
+        if self._works.services.pool.coordinator is not None:
+            exchange.refuse(403, "the database is the coordinator's")
+            return
         if exchange.head.length is None or exchange.head.is_chunked:
             exchange.start(400, BARE, "HTTP/1.1")
             return
