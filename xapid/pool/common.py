@@ -86,7 +86,11 @@ class Common:
 
     def reach(self, ref: str, place: Place) -> IHostAgent:
         """A host of another daemon: it has an agent from now on."""
-        agent = RemoteAgent(place.host, self.peers.to(place).send)
+
+        async def send(path: str, body: bytes) -> bytes:
+            return await self.tell(place, path, body)
+
+        agent = RemoteAgent(place.host, send)
         self.agents.add(ref, agent)
         return agent
 

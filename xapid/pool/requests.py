@@ -147,7 +147,10 @@ class Requests:
         return DONE
 
     async def _stage(self, daemon: str, path: str, body: bytes) -> bytes:
-        self._common.secrets.stage(*orjson.loads(body))
+        try:
+            self._common.secrets.stage(*orjson.loads(body))
+        except ValueError as problem:
+            raise XenAPIError("INVALID_VALUE", "old_ps", str(problem)) from problem
         return DONE
 
     async def _inquiry(self, daemon: str, path: str, body: bytes) -> bytes:

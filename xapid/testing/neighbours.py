@@ -108,14 +108,14 @@ class Neighbour(Server):
 
     def _start(self) -> None:
         self.clock = self.street.clock
-        self._lives = getattr(self, "_lives", 0) + 1
+        self.lives = getattr(self, "lives", 0) + 1
         site = _Site(port=self.port, address=self.address)
-        ids = Ids(1000 * self._lives + self.number, repeatable_secrets=True)
+        ids = Ids(1000 * self.lives + self.number, repeatable_secrets=True)
         self.pool = self.clock.wait_for(
             assemble(self.config, self.clock, ids, run=_at_once, blobs=BlobStore(), site=site, journal=self.journal)
         )
         self.is_alive = True
-        self.clock.wait_for(self.federation.start(self.certificate, _Network(self)))
+        self.clock.wait_for(self.federation.start(self.certificate, _Network(self, self.lives)))
         self.pool.start()
 
     @property
@@ -258,8 +258,8 @@ class Wire:
 
 @implementer(IStreamClientEndpoint)
 class _Endpoint:
-    def __init__(self, near: Neighbour, place: Place, knows: Callable[[str], bool]) -> None:
-        self._near, self._place, self._knows = near, place, knows
+    def __init__(self, network: _Network, place: Place, knows: Callable[[str], bool]) -> None:
+        self._network, self._near, self._place, self._knows = network, network.near, place, knows
 
     def connect(self, factory: Any) -> Any:
         street = self._near.street
@@ -274,7 +274,7 @@ class _Endpoint:
         return done
 
     def _connect(self, factory: Any, far: Neighbour, done: defer.Deferred[Any]) -> None:
-        accepted = far.federation.accept(self._near.fingerprint) if far.is_alive and self._near.is_alive else None
+        accepted = far.federation.accept(self._near.fingerprint) if far.is_alive and self._network.lives else None
         if accepted is None or not self._knows(far.fingerprint):
             done.errback(ConnectionRefused())
             return
@@ -290,21 +290,21 @@ class _Endpoint:
 class _Client:
     """JSON-RPC to another pool."""
 
-    def __init__(self, near: Neighbour, address: str, port: int) -> None:
-        self._near, self._address, self._port = near, address, port
+    def __init__(self, network: _Network, address: str, port: int) -> None:
+        self._network, self._near, self._address, self._port = network, network.near, address, port
 
     async def call(self, method: str, *params: Any) -> Any:
         street = self._near.street
         if self._address in street.web_servers:
             raise XenAPIError("JOINING_HOST_SERVICE_FAILED")
         far = street.at(self._address, self._port)
-        if far is None or not far.is_alive or street.is_cut(self._near, far):
+        if far is None or not far.is_alive or not self._network.lives or street.is_cut(self._near, far):
             raise XenAPIError("JOINING_HOST_CONNECTION_FAILED")
         call, codec = jsonrpc.decode(orjson.dumps({"jsonrpc": "2.0", "method": method, "params": params, "id": 1}))
-        host = far.pool.hosts()[0].ref
+        host, life = far.pool.hosts()[0].ref, far.lives
         answer = far.pool.dispatcher.dispatch(call, codec, Origin(self._near.address, host=host))
         body: Any = answer if isinstance(answer, list) else await answer
-        if street.at(self._address, self._port) is not far or far.journal.is_closed or self._near.journal.is_closed:
+        if far.lives != life or far.journal.is_closed or not self._network.lives:
             raise XenAPIError("JOINING_HOST_CONNECTION_FAILED")
         told = orjson.loads(b"".join(body))
         if "error" in told:
@@ -314,14 +314,21 @@ class _Client:
 
 @attrs.frozen
 class _Network:
+    """What one life of a daemon reaches others with; what a former life still wants to do reaches nobody."""
+
     near: Neighbour
+    life: int
+
+    @property
+    def lives(self) -> bool:
+        return self.near.is_alive and self.near.lives == self.life
 
     def endpoint(self, place: Place, knows: Callable[[str], bool]) -> IStreamClientEndpoint:
-        endpoint: IStreamClientEndpoint = _Endpoint(self.near, place, knows)
+        endpoint: IStreamClientEndpoint = _Endpoint(self, place, knows)
         return endpoint
 
     def client(self, address: str, port: int) -> _Client:
-        return _Client(self.near, address, port)
+        return _Client(self, address, port)
 
 
 @lru_cache
