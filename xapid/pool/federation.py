@@ -7,7 +7,7 @@ ALPN name. This module puts the parts together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -112,20 +112,22 @@ class Federation:
         meta = common.db.meta
         if JOINING in meta:
             common.role.emergency = STILL_BOOTING
-            defer.ensureDeferred(self.joining.resolve()).addErrback(lambda fault: log.failure("Joining", fault))
+            defer.ensureDeferred(self._resume(self.joining.resolve)).addErrback(lambda fault: log.failure("Joining", fault))
             return
         if HANDING_OVER in meta:
             common.role.emergency = STILL_BOOTING
-            defer.ensureDeferred(self._resume()).addErrback(lambda fault: log.failure("Handing over", fault))
+            defer.ensureDeferred(self._resume(self.succession.resolve)).addErrback(
+                lambda fault: log.failure("Handing over", fault)
+            )
             return
         if any(True for _ in self.membership.members()):
             await self._look_around()
         if self.membership.leader is None:
             await self._serve()
 
-    async def _resume(self) -> None:
-        """Go on from a hand-over that a restart cut short."""
-        if not await self.succession.resolve():
+    async def _resume(self, resolve: Callable[[], Awaitable[bool]]) -> None:
+        """Go on from what a restart cut short, which says whether this daemon follows another now."""
+        if not await resolve():
             await self._serve()
 
     async def _look_around(self) -> None:

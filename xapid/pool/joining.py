@@ -118,7 +118,6 @@ class Joining:
     async def resolve(self) -> bool:
         """Find out what became of a join that was cut short; whether this host is a member now."""
         common = self._common
-        before = common.role.emergency
         while JOINING in common.db.meta:
             hosts = [attrs.asdict(place) for place in common.peers.own_places()]
             body = orjson.dumps({"hosts": hosts, "began": 0, "time": common.clock.seconds()})
@@ -135,7 +134,7 @@ class Joining:
                     await deferLater(common.clock, AGAIN)
                 case _:
                     self._keep(None)
-        common.role.emergency = before
+        common.role.emergency = None
         return False
 
     async def _ask(self, path: str, body: bytes) -> bytes:

@@ -159,14 +159,17 @@ class Neighbour(Server):
 
 
 class Street:
-    """The network. ``watch`` is called with everything that is about to be delivered, and may have someone die of it."""
+    """The network. ``watch`` is called with everything that is about to be delivered, and may have someone die of it.
+
+    Calls of the XenAPI are ``ask`` or ``answer`` and the name, on no wire.
+    """
 
     def __init__(self) -> None:
         self.clock = VirtualClock(EPOCH)
         self.neighbours: list[Neighbour] = []
         self.cuts: set[frozenset[str]] = set()
         self.wires: list[Wire] = []
-        self.watch: Callable[[Wire, bytes], None] = lambda wire, data: None
+        self.watch: Callable[[Wire | None, bytes], None] = lambda wire, data: None
         self.web_servers: set[str] = set()
         """Addresses at which something answers that is no XenAPI."""
 
@@ -300,10 +303,12 @@ class _Client:
         far = street.at(self._address, self._port)
         if far is None or not far.is_alive or not self._network.lives or street.is_cut(self._near, far):
             raise XenAPIError("JOINING_HOST_CONNECTION_FAILED")
+        street.watch(None, b"ask " + method.encode())
         call, codec = jsonrpc.decode(orjson.dumps({"jsonrpc": "2.0", "method": method, "params": params, "id": 1}))
         host, life = far.pool.hosts()[0].ref, far.lives
         answer = far.pool.dispatcher.dispatch(call, codec, Origin(self._near.address, host=host))
         body: Any = answer if isinstance(answer, list) else await answer
+        street.watch(None, b"answer " + method.encode())
         if far.lives != life or far.journal.is_closed or not self._network.lives:
             raise XenAPIError("JOINING_HOST_CONNECTION_FAILED")
         told = orjson.loads(b"".join(body))
