@@ -1,7 +1,7 @@
 /* A client that costs little: what wrk does not measure, over TLS 1.2, in one thread.
  *
  *   load listing   PORT REQUEST ROUNDS            per round: milliseconds to the first byte, to the last, bytes
- *   load latency   PORT REQUEST SECONDS           calls, median and mean in microseconds, on one connection
+ *   load latency   PORT REQUEST SECONDS           calls; median, mean and 99th percentile in microseconds; one connection
  *   load batch     PORT REQUESTS                  every request of a file (each after a line with its length), one connection
  *   load idle      PORT REQUEST CONNECTIONS       answers once on each connection, says "ready", holds them until stdin ends
  *   load park      PORT REQUEST N TRIGGER ROUNDS  per round: milliseconds from the trigger until N waiting calls are answered
@@ -208,7 +208,7 @@ static void latency(char *request, size_t size, double seconds) {
     sum += took[count++] = now() - start;
   }
   qsort(took, count, sizeof *took, by_value);
-  printf("%zu %.1f %.1f\n", count, 1e6 * took[count / 2], 1e6 * sum / count);
+  printf("%zu %.1f %.1f %.1f\n", count, 1e6 * took[count / 2], 1e6 * sum / count, 1e6 * took[count * 99 / 100]);
   hang_up(&c);
 }
 

@@ -20,6 +20,7 @@ import attrs
 from machine import CLIENT_CORE, HERE, SERVER_CORE, pinned, tool
 from pools import evacuation, forwarded_calls, joining, signs_of_life
 from servers import Nginx, Server, Stock, Xapid, body
+from vms import creation, many_starts, statistics, transfers
 
 REFS = 499
 """How many different objects the small calls ask for, so that no answer can be kept for the next."""
@@ -245,9 +246,9 @@ def small_beside_big(bench: Bench) -> None:
     """Small calls on one connection, alone and while a client lists everything all the time."""
     request = bench.request("small.call", body("VM.get_power_state", bench.xapid.session, bench.refs[0]))
     for _ in range(bench.rounds):
-        ((_, quiet, _),) = bench.load("latency", bench.xapid.port, request, bench.seconds)
+        ((_, quiet, *_),) = bench.load("latency", bench.xapid.port, request, bench.seconds)
         with _streaming(bench, bench.xapid):
-            ((_, beside, _),) = bench.load("latency", bench.xapid.port, request, bench.seconds)
+            ((_, beside, *_),) = bench.load("latency", bench.xapid.port, request, bench.seconds)
         bench.note("beside", "quiet µs", quiet)
         bench.note("beside", "beside a listing µs", beside)
         bench.note("beside", "times", beside / quiet)
@@ -311,6 +312,10 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "tasks": tasks,
     "start": big_start,
     "objects": many_objects,
+    "transfers": transfers,
+    "starts": many_starts,
+    "creation": creation,
+    "statistics": statistics,
     "forwarded": forwarded_calls,
     "beats": signs_of_life,
     "join": joining,

@@ -140,6 +140,7 @@ http {{
     ssl_session_cache shared:SSL:10m; ssl_session_tickets on;
     location = / {{ return 200 '{answer}'; }}
     location /listing {{ root {root}; }}
+    location /put/ {{ root {root}; dav_methods PUT; create_full_put_path on; client_max_body_size 0; }}
   }}
 }}
 """
