@@ -50,6 +50,24 @@ def test_a_set_at_the_far_end_follows_the_reference(db: Database) -> None:
     assert db.get("VM", other).VBDs == ()
 
 
+def test_objects_are_found_by_what_is_looked_for_often(db: Database) -> None:
+    """Also after changes that were taken back."""
+    with db.transaction() as tx:
+        image, vms = tx.create("VDI"), [tx.create("VM") for _ in range(3)]
+        for vm in vms[:2]:
+            tx.update(vm, suspend_VDI=image)
+    table = db.table("VM")
+    assert table.holders("suspend_VDI", image) == tuple(vms[:2])
+    with pytest.raises(ZeroDivisionError), db.transaction() as tx:
+        tx.destroy(vms[0])
+        tx.update(vms[2], suspend_VDI=image)
+        raise ZeroDivisionError
+    assert set(table.holders("suspend_VDI", image)) == set(vms[:2])
+    with db.transaction() as tx:
+        tx.update(vms[1], suspend_VDI="")
+    assert (table.holders("suspend_VDI", image), table.holders("suspend_VDI", "none")) == ((vms[0],), ())
+
+
 def test_a_many_to_many_set_has_two_ends(db: Database) -> None:
     with db.transaction() as tx:
         update = tx.create("pool_update")

@@ -125,8 +125,9 @@ def test_a_disk_takes_what_nobody_shares_and_its_sr_counts_everything_once(api, 
 
 
 def test_a_vast_empty_disk_costs_nothing(api, make, extents, xapid_server, sr):
-    disk = make(2040 * GIB)
-    assert int(api.VDI.get_virtual_size(disk)) == 2040 * GIB
+    disk = make(LARGE)
+    assert int(api.VDI.get_virtual_size(disk)) == LARGE
+    assert int(api.VDI.get_physical_utilisation(disk)) < 8 * MIB
     assert extents(disk) == []
     assert xapid_server.pool.surroundings.blocks.stored(api.SR.get_uuid(sr)) == 0
 
@@ -137,6 +138,7 @@ def test_a_disk_grows_with_its_contents(api, make, write, read):
     api.VDI.resize(disk, str(16 * MIB))
     assert read(disk, 16 * MIB) == b"first".ljust(16 * MIB, b"\0")
     assert refused(api.VDI.resize, disk, str(8 * MIB))[0] == "SR_BACKEND_FAILURE_79"
+    assert refused(make, -1)[0] == refused(make, LARGE + 1)[0] == "SR_BACKEND_FAILURE_79"
 
 
 def test_a_copy_against_a_base_holds_only_the_sectors_that_differ(api, make, write, read, extents):

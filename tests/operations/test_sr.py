@@ -169,7 +169,8 @@ def test_probing_answers_with_a_list_of_srs(api, host):
     assert ElementTree.fromstring(api.SR.probe(host, {"device": "/dev/sdb"}, "lvm", {})).tag == "SRlist"
     assert refused(api.SR.probe, host, {}, "nosuch", {}) == ["SR_UNKNOWN_DRIVER", "nosuch"]
     assert refused(api.SR.probe_ext, host, {}, "nfs", {}) == ["SR_OPERATION_NOT_SUPPORTED"]
-    assert api.SR.probe_ext(host, {"provider": "hba"}, "gfs2", {})[0]["complete"] is True
+    assert [way["complete"] for way in api.SR.probe_ext(host, {"provider": "hba"}, "gfs2", {})] == [False, False]
+    assert api.SR.probe_ext(host, {"provider": "hba", "SCSIid": "3"}, "gfs2", {})[0]["complete"] is True
 
 
 def test_supported_types_are_those_of_the_drivers(api):

@@ -274,6 +274,8 @@ class Transaction:
         old = table.put(ref, row)
         self._before.setdefault(ref, (table, old))
         for relation in table.relations:
+            if not relation.is_field:
+                continue
             before, after = targets(relation, old), targets(relation, row)
             if before != after:
                 for target in {*before, *after} - {*before}.intersection(after) - {NULL_REF}:

@@ -20,15 +20,22 @@ DELETIONS_KEPT = 512
 """How many deleted objects a table remembers for slow listeners."""
 
 
+LOOKED_UP = (("VM", "scheduled_to_be_resident_on"), ("VM", "suspend_VDI"), ("VDI", "location"))
+"""Classes and fields by whose values objects are looked for often; :meth:`Table.holders` finds them."""
+
+
 @attrs.frozen
 class Relation:
-    """A stored reference field of this table, and the derived set at its far end."""
+    """A stored reference field of this table, and the derived set at its far end. Or, if that ``is_field`` not, a field of
+    :data:`LOOKED_UP` and the index that finds its holders.
+    """
 
     field: str
     is_set: bool
     far: Table
     far_field: str
     makes_events: bool
+    is_field: bool = True
 
 
 @attrs.frozen
@@ -121,6 +128,10 @@ class Table:
         sets = self._members.get(field)
         found = None if sets is None else sets.get(ref)
         return tuple(found) if found else ()
+
+    def holders(self, field: str, value: str) -> tuple[str, ...]:
+        """The objects whose field, one of :data:`LOOKED_UP`, has a value."""
+        return self.members(_index_of(field), value)
 
     def all_members(self, field: str) -> Mapping[str, Collection[str]]:
         """The references at the far ends of the derived set ``field``, by object."""
@@ -272,6 +283,12 @@ def relate(tables: dict[str, Table]) -> None:
                 near = tables[field.derived_from.cls]
                 source = next(f for f in near.cls.fields if f.name == field.derived_from.field)
                 near.relations.append(Relation(source.name, isinstance(source.type, Set), far, field.name, field.events))
+    for cls, name in LOOKED_UP:
+        tables[cls].relations.append(Relation(name, False, tables[cls], _index_of(name), False, is_field=False))
+
+
+def _index_of(field: str) -> str:
+    return f"holders of {field}"
 
 
 __all__ = ["STAMPS", "Deletion", "Objects", "Relation", "Table", "relate", "targets"]

@@ -42,6 +42,7 @@ from xapid.dispatch.faults import Faults
 from xapid.dispatch.locks import Locks
 from xapid.dispatch.places import Mark, Places
 from xapid.dispatch.tally import Tally, now
+from xapid.dispatch.turns import Turns
 from xapid.ids import Ids
 from xapid.logs import REQUEST_ID, Doing, doing, number
 from xapid.operations.agent_errors import translated
@@ -68,6 +69,7 @@ class Dispatcher:
         self._services = services
         self._config = config
         self._clock = clock
+        self._background = Turns(clock)
         self._ids = ids
         self.faults = Faults()
         """Calls that a user wants to fail."""
@@ -284,7 +286,7 @@ class Dispatcher:
                 task.fail(error.description)
             self._count(endpoint, started, error)
 
-        self._clock.callLater(0, lambda: Deferred.fromCoroutine(work()))
+        self._background.later(lambda: Deferred.fromCoroutine(work()))
         return task.ref
 
     def _here(self, origin: Origin) -> str:

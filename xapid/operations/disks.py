@@ -114,9 +114,8 @@ def remove(tx: Transaction, db: Database, vdi: Row, *, vbds: bool, freed: int = 
         for vbd in _present(db, "VBD", vdi.VBDs):
             remove_vbd(tx, db, vbd)
     if vdi.type == "suspend":
-        for vm in db.table("VM").rows():
-            if vm.suspend_VDI == vdi.ref:
-                tx.update(vm, suspend_VDI=NULL_REF)
+        for vm in db.table("VM").holders("suspend_VDI", vdi.ref):
+            tx.update(vm, suspend_VDI=NULL_REF)
     tx.destroy(vdi)
     account(tx, db, vdi.SR, -vdi.virtual_size, -freed)
 

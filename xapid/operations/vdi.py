@@ -215,7 +215,7 @@ async def introduce(context: Context, *params: Any) -> str:
     uuid, location = fields["uuid"], fields["location"]
     if uuid and not _UUID.fullmatch(uuid):
         raise XenAPIError("UUID_INVALID", "VDI", uuid)
-    if any(db.get("VDI", ref).location == location for ref in sr.VDIs):
+    if sr.ref in {db.get("VDI", ref).SR for ref in db.table("VDI").holders("location", location)}:
         raise XenAPIError("LOCATION_NOT_UNIQUE", sr.ref, location)
     parent = db.table("VDI").find(fields["snapshot_of"])
     found = VdiState(

@@ -5,7 +5,8 @@ The checks come in the order in which clients see their errors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
 from typing import Final
 
 import attrs
@@ -15,9 +16,49 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 from xapid.placement.memory import domain_type_of, free, needed_to_start
 from xapid.placement.roles import role_of, takes_vms
-from xapid.placement.virtual_functions import assert_functions
+from xapid.placement.virtual_functions import assert_functions, may_be_sriov
 
 _NOT_FOR_HVM: Final = ("rename_restart", "coredump_and_destroy", "coredump_and_restart")
+
+
+@attrs.frozen(eq=False)
+class Reach:
+    """Where a network that a VM needs is."""
+
+    network: Row
+    hosts: Collection[str] | None
+    """The hosts that have it or can have it; None for all."""
+    bonded: Collection[str]
+    """Hosts that have given their connection to it away to a bond."""
+
+
+@attrs.frozen(eq=False, slots=False)
+class Needs:
+    """What a VM needs of a host, whichever it is: worked out once for all hosts that are asked about."""
+
+    db: Database
+    vm: Row
+
+    @cached_property
+    def storage(self) -> list[tuple[str, frozenset[str]]]:
+        """Each SR, with the hosts that reach it."""
+        return [(sr, hosts_with(self.db, sr)) for sr in srs_of(self.db, self.vm)]
+
+    @cached_property
+    def networks(self) -> list[Reach]:
+        """Each network."""
+        return [self._reach(network) for network in networks_of(self.db, self.vm)]
+
+    def _reach(self, network: Row) -> Reach:
+        bonds = self.db.table("Bond")
+        pifs = [self.db.get("PIF", ref) for ref in network.PIFs]
+        bonded = {pif.host for pif in pifs if bonds.find(pif.bond_slave_of) is not None}
+        return Reach(network, hosts_of_network(self.db, network, self.vm.ref), bonded)
+
+    @cached_property
+    def functions(self) -> bool:
+        """Whether it needs a virtual function of a network card anywhere."""
+        return any(may_be_sriov(self.db, reach.network) for reach in self.networks)
 
 
 @attrs.frozen(kw_only=True)
@@ -27,6 +68,7 @@ class Question:
     db: Database
     vm: Row
     host: Row
+    needs: Needs = attrs.Factory(lambda self: Needs(self.db, self.vm), takes_self=True)
     memory: bool = True
     cpu_features: bool = True
     disabled_too: bool = False
@@ -87,16 +129,16 @@ def srs_of(db: Database, vm: Row) -> list[str]:
     return list(dict.fromkeys(disk.SR for disk in ([*disks, image] if image is not None else disks)))
 
 
-def reaches(db: Database, host: str, sr: str) -> bool:
-    """Whether an SR is plugged on a host."""
+def hosts_with(db: Database, sr: str) -> frozenset[str]:
+    """The hosts on which an SR is plugged."""
     row = db.table("SR").find(sr)
     pbds = (db.table("PBD").find(ref) for ref in (row.PBDs if row is not None else ()))
-    return any(pbd is not None and pbd.host == host and pbd.currently_attached for pbd in pbds)
+    return frozenset(pbd.host for pbd in pbds if pbd is not None and pbd.currently_attached)
 
 
-def missing_sr(db: Database, vm: Row, host: str) -> str | None:
-    """The first SR that a VM needs and a host does not reach."""
-    return next((sr for sr in srs_of(db, vm) if not reaches(db, host, sr)), None)
+def reaches(db: Database, host: str, sr: str) -> bool:
+    """Whether an SR is plugged on a host."""
+    return host in hosts_with(db, sr)
 
 
 def networks_of(db: Database, vm: Row) -> list[Row]:
@@ -106,20 +148,26 @@ def networks_of(db: Database, vm: Row) -> list[Row]:
     return list({network.ref: network for network in found if network is not None}.values())
 
 
-def reaches_network(db: Database, host: str, network: Row, vm: str = NULL_REF) -> bool:
-    """Whether a host has a network, or can have it.
+def hosts_of_network(db: Database, network: Row, vm: str = NULL_REF) -> frozenset[str] | None:
+    """The hosts that have a network, or can have it for ``vm``; None for all.
 
     One with PIFs is where they are. One without is a bridge inside a host: free to be anywhere until a VM uses it.
     """
     if network.PIFs:
-        return any(db.get("PIF", ref).host == host for ref in network.PIFs)
+        return frozenset(db.get("PIF", ref).host for ref in network.PIFs)
     if network.other_config.get("assume_network_is_shared") == "true" or not network.managed:
-        return True
+        return None
     vifs = (db.table("VIF").find(ref) for ref in network.VIFs)
     users = (db.table("VM").find(vif.VM) for vif in vifs if vif is not None and vif.currently_attached)
     pinned = {user.resident_on for user in users if user is not None and user.power_state == "Running" and user.ref != vm}
     pinned.discard(NULL_REF)
-    return not pinned or host in pinned
+    return frozenset(pinned) or None
+
+
+def reaches_network(db: Database, host: str, network: Row, vm: str = NULL_REF) -> bool:
+    """Whether a host has a network, or can have it."""
+    hosts = hosts_of_network(db, network, vm)
+    return hosts is None or host in hosts
 
 
 def _sane(q: Question) -> None:
@@ -190,29 +238,31 @@ def _covers(offered: str, wanted: str) -> bool:
 
 
 def _storage(q: Question) -> None:
-    missing = missing_sr(q.db, q.vm, q.host.ref)
-    if missing is not None:
-        raise XenAPIError("VM_REQUIRES_SR", q.vm.ref, missing)
+    for sr, hosts in q.needs.storage:
+        if q.host.ref not in hosts:
+            raise XenAPIError("VM_REQUIRES_SR", q.vm.ref, sr)
 
 
 def _networks(q: Question) -> None:
-    for network in networks_of(q.db, q.vm):
-        if not reaches_network(q.db, q.host.ref, network, q.vm.ref):
-            raise XenAPIError("VM_REQUIRES_NETWORK", q.vm.ref, network.ref)
-        for pif in (q.db.get("PIF", ref) for ref in network.PIFs):
-            if pif.host == q.host.ref and q.db.table("Bond").find(pif.bond_slave_of) is not None:
-                raise XenAPIError("HOST_CANNOT_ATTACH_NETWORK", q.host.ref, network.ref)
+    host = q.host.ref
+    for reach in q.needs.networks:
+        if reach.hosts is not None and host not in reach.hosts:
+            raise XenAPIError("VM_REQUIRES_NETWORK", q.vm.ref, reach.network.ref)
+        if host in reach.bonded:
+            raise XenAPIError("HOST_CANNOT_ATTACH_NETWORK", host, reach.network.ref)
 
 
 def _devices(q: Question) -> None:
     if q.vm.other_config.get("pci") and q.host.chipset_info.get("iommu") != "true":
         raise XenAPIError("VM_REQUIRES_IOMMU", q.host.ref)
-    _vgpus(q)
+    if q.vm.VGPUs:
+        _vgpus(q)
     for ref in q.vm.VUSBs:
         group = q.db.table("USB_group").find(q.db.get("VUSB", ref).USB_group)
         if group is None or all(q.db.get("PUSB", port).host != q.host.ref for port in group.PUSBs):
             raise XenAPIError("OPERATION_NOT_ALLOWED", f"The USB device of {ref} is plugged into another host")
-    assert_functions(q.db, q.vm, q.host.ref)
+    if q.needs.functions:
+        assert_functions(q.db, q.vm, q.host.ref)
 
 
 def _vgpus(q: Question) -> None:

@@ -7,7 +7,7 @@ from random import Random
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
-from xapid.placement.checks import Question, assert_memory, can_boot_here, disks_of, is_live, networks_of
+from xapid.placement.checks import Needs, Question, assert_memory, can_boot_here, disks_of, is_live, networks_of
 from xapid.placement.memory import free, overhead_of
 
 _EMPTYING = ("evacuate", "shutdown", "reboot")
@@ -18,8 +18,9 @@ def choose_host(db: Database, random: Random, vm: Row, *, force: bool = False) -
 
     Errors: NO_HOSTS_AVAILABLE.
     """
+    needs = Needs(db, vm)
     for memory in (True, False):
-        candidates = _feasible(db, vm, memory=memory, force=force)
+        candidates = _feasible(needs, memory=memory, force=force)
         if candidates:
             return _best(db, random, vm, candidates)
     raise XenAPIError("NO_HOSTS_AVAILABLE")
@@ -36,8 +37,9 @@ def possible_hosts(db: Database, vm: Row) -> tuple[str, ...]:
     """References of the hosts on which a VM could run now."""
     if vm.scheduled_to_be_resident_on != NULL_REF:
         return (vm.scheduled_to_be_resident_on,)
-    hosts = [host for host in db.table("host") if is_live(db, host)]
-    return tuple(host.ref for host in hosts if can_boot_here(Question(db=db, vm=vm, host=host, cpu_features=False)))
+    hosts, needs = [host for host in db.table("host") if is_live(db, host)], Needs(db, vm)
+    questions = (Question(db=db, vm=vm, host=host, needs=needs, cpu_features=False) for host in hosts)
+    return tuple(question.host.ref for question in questions if can_boot_here(question))
 
 
 def assert_agile(db: Database, vm: Row) -> None:
@@ -56,12 +58,12 @@ def assert_agile(db: Database, vm: Row) -> None:
             raise XenAPIError("HA_CONSTRAINT_VIOLATION_NETWORK_NOT_SHARED", network.ref)
 
 
-def _feasible(db: Database, vm: Row, *, memory: bool, force: bool) -> list[Row]:
+def _feasible(needs: Needs, *, memory: bool, force: bool) -> list[Row]:
     return [
         host
-        for host in db.table("host")
+        for host in needs.db.table("host")
         if not any(operation in _EMPTYING for operation in host.current_operations.values())
-        and can_boot_here(Question(db=db, vm=vm, host=host, memory=memory, cpu_features=not force))
+        and can_boot_here(Question(db=needs.db, vm=needs.vm, host=host, needs=needs, memory=memory, cpu_features=not force))
     ]
 
 

@@ -65,10 +65,9 @@ def total(db: Database, host: Row) -> int:
 def present(db: Database, host: str, besides: str = NULL_REF) -> list[Row]:
     """The VMs on a host and those that are to be there, without ``besides``."""
     row = db.get("host", host)
-    resident = set(row.resident_VMs)
-    scheduled = [vm for vm in db.table("VM") if vm.scheduled_to_be_resident_on == host and vm.ref not in resident]
-    found = [vm for ref in row.resident_VMs if (vm := db.table("VM").find(ref)) is not None] + scheduled
-    return [vm for vm in found if vm.ref != besides]
+    find = db.table("VM").find
+    refs = dict.fromkeys((*row.resident_VMs, *db.table("VM").holders("scheduled_to_be_resident_on", host)))
+    return [vm for ref in refs if ref != besides and (vm := find(ref)) is not None]
 
 
 def free(db: Database, host: str, besides: str = NULL_REF, bound: str = "memory_dynamic_min") -> int:

@@ -6,6 +6,7 @@ from collections import Counter
 
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.types import NULL_REF
 
 
 def sriov_of(db: Database, network: Row, host: str) -> Row | None:
@@ -16,6 +17,14 @@ def sriov_of(db: Database, network: Row, host: str) -> Row | None:
             base = pif if vlan is None else db.get("PIF", vlan.tagged_PIF)
             return next((db.get("network_sriov", ref) for ref in base.sriov_logical_PIF_of), None)
     return None
+
+
+def may_be_sriov(db: Database, network: Row) -> bool:
+    """Whether VIFs on a network get virtual functions on any host."""
+    for pif in (db.get("PIF", ref) for ref in network.PIFs):
+        if pif.sriov_logical_PIF_of or (pif.VLAN_master_of != NULL_REF and sriov_of(db, network, pif.host) is not None):
+            return True
+    return False
 
 
 def remaining_capacity(db: Database, sriov: Row) -> int:

@@ -45,6 +45,16 @@ def refused(place, type_, config):
         ("smb", {"server": "//nowhere.invalid/share"}, 140),
         ("file", {}, 94),
         ("iso", {}, 220),
+        ("iso", {"location": "isos"}, 225),
+        ("iso", {"location": "server:isos"}, 225),
+        ("iso", {"location": "server:/isos", "type": "cifs"}, 225),
+        ("iso", {"location": "//server/isos", "type": "nfs_iso"}, 225),
+        ("iso", {"location": "isos", "legacy_mode": "true"}, 226),
+        ("iso", {"location": "//server/isos", "type": "cifs", "vers": "2"}, 227),
+        ("iso", {"location": "server:/isos", "type": "nfs_iso", "nfsversion": "2"}, 72),
+        ("gfs2", {"provider": "floppy"}, 90),
+        ("gfs2", {"provider": "iscsi"}, 95),
+        ("gfs2", {"provider": "iscsi", "target": "t", "targetIQN": "wrong"}, 96),
         ("udev", {}, 94),
     ],
 )
@@ -69,6 +79,32 @@ def test_who_lacks_a_key_is_told_the_choices(place, type_, config, root, path):
     assert document.tag == root
     assert len({element.text for element in document.iterfind(path)}) == 2
     assert refused(place, type_, config).params == refused(place, type_, config).params
+
+
+@pytest.mark.parametrize(
+    ("type_", "config"),
+    [
+        ("iso", {"location": "server:/isos"}),
+        ("iso", {"location": "//server/isos", "type": "cifs", "vers": "3.0"}),
+        ("iso", {"location": "/opt/isos", "legacy_mode": "true"}),
+        ("gfs2", {"provider": "hba", "SCSIid": "3"}),
+        ("gfs2", {"provider": "iscsi", "target": "t", "targetIQN": IQN, "SCSIid": "3"}),
+    ],
+)
+def test_a_complete_configuration_is_taken(place, type_, config):
+    assert [found["complete"] for found in probed(place, type_, config)] == [True]
+
+
+def test_a_backend_that_is_asked_step_by_step_shows_the_ways_that_there_are(place):
+    """Each leads on to the next step, and in the end to a configuration that can be used."""
+    config, steps = {}, []
+    while not (found := probed(place, "gfs2", config))[0]["complete"]:
+        assert len(found) == 2
+        assert not any(way["complete"] or way["sr"] for way in found)
+        (key,) = found[0]["device_config"].keys() - config.keys()
+        steps.append(key)
+        config = found[0]["device_config"] | ({"target": "t"} if key == "provider" else {})
+    assert steps == ["provider", "targetIQN", "SCSIid"]
 
 
 def test_an_sr_that_was_made_is_found_where_it_is(place):

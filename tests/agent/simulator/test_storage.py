@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from xapid.agent.simulator.machine import Disks
 from xapid.agent.values import AgentFailure, SrConfig, VdiSpec
 from xapid.datamodel.errors import XenAPIError
 
@@ -104,3 +105,19 @@ def test_an_sr_with_an_attached_disk_cannot_be_let_go(place):
         place.now(storage.sr_detach("sr-1"))
     place.now(storage.vdi_deactivate("sr-1", "vdi-1"))
     place.now(storage.sr_detach("sr-1"))
+
+
+def test_the_sums_of_an_sr_are_those_of_its_disks() -> None:
+    disks = Disks()
+
+    def put(vdi: str, virtual: int, physical: int) -> None:
+        disks[vdi] = {"vdi": vdi, "virtual_size": virtual, "physical_utilisation": physical}  # type: ignore[typeddict-item]
+
+    put("a", 10, 1)
+    put("b", 20, 2)
+    put("a", 30, 5)
+    assert disks.setdefault("b", disks["a"]) is disks["b"]
+    assert (disks.virtual_size, disks.physical_utilisation) == (50, 7)
+    assert disks.pop("b")["virtual_size"] == 20
+    assert disks.pop("b", None) is None
+    assert (disks.virtual_size, disks.physical_utilisation, list(disks)) == (30, 5, ["a"])

@@ -137,8 +137,7 @@ class SimulatedContents:
         disk = self._disk(sr, vdi)
         self._refuse_busy(vdi)
         await self._blocks.forget_data(vdi)
-        disk["type"] = "cbt_metadata"
-        disk["physical_utilisation"] = 0
+        self._contents(sr).disks[vdi] = VdiState(**{**disk, "type": "cbt_metadata", "physical_utilisation": 0})
         return self._shown(sr, vdi)
 
     # For the rest of simulated storage --------------------------------------------------------------------------------
@@ -163,7 +162,7 @@ class SimulatedContents:
         """How many bytes an SR holds, uploads that go on not counted."""
         contents = self._contents(sr)
         stored = 0 if is_thick(contents.type) else self._blocks.stored(sr)
-        return stored + sum(disk["physical_utilisation"] for disk in contents.disks.values())
+        return stored + contents.disks.physical_utilisation
 
     def _free(self, sr: str) -> float:
         """How many bytes are left."""

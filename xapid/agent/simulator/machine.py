@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserDict
 from collections.abc import Mapping
 
 import attrs
@@ -62,13 +63,35 @@ class Machine:
         )  # fmt: skip
 
 
+class Disks(UserDict[str, VdiState]):
+    """Disks by uuid, and the sums of their sizes. A disk whose sizes change is put in anew, not changed in place."""
+
+    def __init__(self, disks: Mapping[str, VdiState] | None = None) -> None:
+        self.virtual_size = 0
+        self.physical_utilisation = 0
+        super().__init__(disks)
+
+    def __setitem__(self, vdi: str, disk: VdiState) -> None:
+        self._count(self.data.get(vdi), -1)
+        self._count(disk, 1)
+        self.data[vdi] = disk
+
+    def __delitem__(self, vdi: str) -> None:
+        self._count(self.data.pop(vdi), -1)
+
+    def _count(self, disk: VdiState | None, times: int) -> None:
+        if disk is not None:
+            self.virtual_size += times * disk["virtual_size"]
+            self.physical_utilisation += times * disk["physical_utilisation"]
+
+
 @attrs.define
 class SrContents:
     """An SR: its size and its disks by uuid."""
 
     type: str
     physical_size: int
-    disks: dict[str, VdiState] = attrs.field(factory=dict)
+    disks: Disks = attrs.field(factory=Disks)
     """Their ``physical_utilisation`` is what they take besides their contents, which the block store counts."""
     device_config: dict[str, str] = attrs.field(factory=dict)
     taken_up: bool = False

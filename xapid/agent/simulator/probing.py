@@ -38,7 +38,10 @@ Config = Mapping[str, str]
 
 def check_config(type_: str, config: Config) -> None:
     """Errors: the SR_BACKEND_FAILURE of the first key that is missing or wrong, without choices for it."""
-    for key, code, valid, why in _RULES.get(type_, ()):
+    rules = _RULES.get(type_, ())
+    if type_ == "gfs2":
+        rules += _ISCSI if config.get("provider") == "iscsi" else (_LUN,)
+    for key, code, valid, why in rules:
         if key not in config:
             raise _failure(code, f"{key} is missing from the device configuration")
         if not valid(config[key]):
@@ -46,7 +49,23 @@ def check_config(type_: str, config: Config) -> None:
     for key in ("server", "target"):
         if config.get(key, "").lstrip("/").split("/")[0].endswith(".invalid"):
             raise _failure(140, f"the name {config[key]} cannot be resolved")
-    if type_ == "nfs" and config.get("nfsversion", "3") not in ("3", "4", "4.0", "4.1"):
+    if type_ == "iso":
+        _check_library(config)
+    if type_ == "nfs" and config.get("nfsversion", "3") not in _NFS_VERSIONS:
+        raise _failure(72, f"NFS has no version {config['nfsversion']}")
+
+
+def _check_library(config: Config) -> None:
+    """What an ISO library's place must look like depends on how it is reached."""
+    location, kind = config["location"], config.get("type", "")
+    if config.get("legacy_mode") == "true":
+        if not _absolute(location):
+            raise _failure(226, "location: a directory of the host begins with a slash")
+    elif not (_share(location) if kind == "cifs" else _export(location) if kind == "nfs_iso" else _place_of_isos(location)):
+        raise _failure(225, "location: it is SERVER:PATH for NFS, or //SERVER/PATH for SMB")
+    if config.get("vers", "3.0") not in ("1.0", "3.0"):
+        raise _failure(227, f"vers: SMB {config['vers']} is not supported")
+    if config.get("nfsversion", "3") not in _NFS_VERSIONS:
         raise _failure(72, f"NFS has no version {config['nfsversion']}")
 
 
@@ -59,6 +78,25 @@ def probe_choices(type_: str, config: Config) -> None:
         if choices is None:
             raise
         raise XenAPIError.relayed(error.code, "", error.params[1], _text(choices(config))) from error
+
+
+def ways_on(type_: str, config: Config) -> list[FoundSr]:
+    """Of a backend that is asked step by step: the configurations that there are with the key that is missing in this one."""
+    try:
+        check_config(type_, config)
+    except XenAPIError as error:
+        number = int(error.code.rpartition("_")[2])
+        for key, code, _, _ in (*_RULES[type_], *_ISCSI):
+            if code == number and key not in config and key in _WAYS:
+                return [_incomplete(type_, {**config, key: value}) for value in _WAYS[key](config)]
+        raise
+    return []
+
+
+def _incomplete(type_: str, config: Config) -> FoundSr:
+    return FoundSr(
+        sr="", name="", device_config=dict(config), complete=False, total_space=0, free_space=0, extra=_extra(type_, config),
+    )  # fmt: skip
 
 
 def found_at(type_: str, config: Config, srs: Mapping[str, SrContents], used: Callable[[str], int]) -> list[FoundSr]:
@@ -122,14 +160,29 @@ def _share(value: str) -> bool:
     return value.startswith(("//", "\\\\"))
 
 
+def _export(value: str) -> bool:
+    return ":/" in value
+
+
+def _place_of_isos(value: str) -> bool:
+    return _share(value) or _export(value) or _absolute(value)
+
+
+def _provider(value: str) -> bool:
+    return value in ("iscsi", "hba")
+
+
 _DEVICE: Final[Rule] = ("device", 90, _present, "no device is named")
 _LUN: Final[Rule] = ("SCSIid", 107, _present, "no LUN is named")
 _TARGET: Final[Rule] = ("target", 95, _present, "no target is named")
 _IQN: Final[Rule] = ("targetIQN", 96, _iqn, "that is no name of a target")
+_ISCSI: Final = (_TARGET, _IQN, _LUN)
+_NFS_VERSIONS: Final = ("3", "4", "4.0", "4.1")
 _RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "ext": (_DEVICE, ("device", 91, _device, "that is no device of this host")),
     "lvm": (_DEVICE, ("device", 91, _device, "that is no device of this host")),
-    "lvmoiscsi": (_TARGET, _IQN, _LUN),
+    "lvmoiscsi": _ISCSI,
+    "gfs2": (("provider", 90, _provider, "it is iscsi or hba"),),
     "lvmohba": (_LUN,),
     "nfs": (
         ("server", 102, _present, "no server is named"),
@@ -179,6 +232,17 @@ _CHOICES: Final[Mapping[tuple[str, str], Callable[[Config], ElementTree.Element]
     ("lvmoiscsi", "SR_BACKEND_FAILURE_96"): _targets,
     ("lvmoiscsi", "SR_BACKEND_FAILURE_107"): _luns,
     ("lvmohba", "SR_BACKEND_FAILURE_107"): _luns,
+}
+
+
+def _values(root: ElementTree.Element, tag: str) -> list[str]:
+    return [element.text or "" for element in root.iter(tag)]
+
+
+_WAYS: Final[Mapping[str, Callable[[Config], list[str]]]] = {
+    "provider": lambda config: ["iscsi", "hba"],
+    "targetIQN": lambda config: _values(_targets(config), "TargetIQN"),
+    "SCSIid": lambda config: _values(_luns(config), "SCSIid"),
 }
 
 

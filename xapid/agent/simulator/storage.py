@@ -19,7 +19,7 @@ from xapid.agent.simulator.contents import SimulatedContents, is_thick
 from xapid.agent.simulator.disks.upload import Full
 from xapid.agent.simulator.durations import Durations, passing
 from xapid.agent.simulator.machine import SrContents, Surroundings
-from xapid.agent.simulator.probing import ISO, check_config, found_at, probe_choices, same_device
+from xapid.agent.simulator.probing import ISO, check_config, found_at, probe_choices, same_device, ways_on
 from xapid.agent.values import AgentFailure, BlockDevice, FoundSr, SrConfig, SrState, VdiSpec, VdiState
 from xapid.datamodel.errors import XenAPIError
 
@@ -46,6 +46,8 @@ class SimulatedStorage(SimulatedContents):
     # SRs --------------------------------------------------------------------------------------------------------------
 
     async def sr_probe(self, type: str, device_config: dict[str, str], sm_config: dict[str, str]) -> list[FoundSr]:
+        if type == "gfs2" and (further := ways_on(type, device_config)):
+            return further
         probe_choices(type, device_config)
         return found_at(type, device_config, self._srs, self._used)
 
@@ -79,7 +81,7 @@ class SimulatedStorage(SimulatedContents):
             raise AgentFailure("device_in_use", (busy[0], "the disk is attached"))
         await passing(self._clock, self._durations.disk)
         self._attached.discard(sr)
-        self._keep_in_mind(sr, disks)
+        self._keep_in_mind(sr, disks.data)
 
     async def sr_destroy(self, sr: SrConfig) -> None:
         await passing(self._clock, self._durations.disk)
@@ -153,7 +155,7 @@ class SimulatedStorage(SimulatedContents):
         self._refuse_busy(vdi)
         size = self._disk(sr, snapshot)["virtual_size"]
         await self._blocks.share(sr, snapshot, vdi)
-        self._disk(sr, vdi)["virtual_size"] = size
+        self._contents(sr).disks[vdi] = VdiState(**{**self._disk(sr, vdi), "virtual_size": size})
         return self._shown(sr, vdi)
 
     async def vdi_resize(self, sr: str, vdi: str, virtual_size: int) -> VdiState:
@@ -163,8 +165,8 @@ class SimulatedStorage(SimulatedContents):
             raise XenAPIError.relayed("SR_BACKEND_FAILURE_79", "", "the disk cannot be made smaller", "")
         size = self._rounded(sr, virtual_size)
         self._check_room(sr, size, _overhead(self._contents(sr).type, size) - disk["physical_utilisation"])
-        disk["virtual_size"] = size
-        disk["physical_utilisation"] = max(disk["physical_utilisation"], _overhead(self._contents(sr).type, size))
+        used = max(disk["physical_utilisation"], _overhead(self._contents(sr).type, size))
+        self._contents(sr).disks[vdi] = VdiState(**{**disk, "virtual_size": size, "physical_utilisation": used})
         return self._shown(sr, vdi)
 
     async def vdi_set_name(self, sr: str, vdi: str, name: str, description: str) -> None:
@@ -200,8 +202,8 @@ class SimulatedStorage(SimulatedContents):
         type_ = self._contents(sr).type
         grain = _GRAIN.get(type_, 2 * MIB)
         largest = LARGEST_QCOW2 if type_ == "gfs2" else LARGEST_VHD
-        if grain > 1 and size > largest:
-            raise XenAPIError.relayed("SR_BACKEND_FAILURE_79", "", f"a disk can have at most {largest} bytes", "")
+        if size < 0 or (grain > 1 and size > largest):
+            raise XenAPIError.relayed("SR_BACKEND_FAILURE_79", "", f"a disk has from 0 to {largest} bytes", "")
         return max(grain, -(-size // grain) * grain) if grain > 1 else size
 
     def _check_room(self, sr: str, virtual_size: int, more: int) -> None:
@@ -260,7 +262,7 @@ class SimulatedStorage(SimulatedContents):
         return SrState(
             physical_size=contents.physical_size,
             physical_utilisation=self._used(sr),
-            virtual_allocation=sum(disk["virtual_size"] for disk in contents.disks.values()),
+            virtual_allocation=contents.disks.virtual_size,
             clustered=False,
         )
 

@@ -44,8 +44,8 @@ def _no_pbds(sr: SrFacts, operation: str) -> Refusal | None:
 
 
 def _not_empty(sr: SrFacts, operation: str) -> Refusal | None:
-    disks = sr.all("VDI", sr.row.VDIs)
-    return ("SR_NOT_EMPTY",) if any(disk.managed and disk.type != "rrd" for disk in disks) else None
+    disks = (sr.find("VDI", ref) for ref in sr.row.VDIs)
+    return ("SR_NOT_EMPTY",) if any(disk is not None and disk.managed and disk.type != "rrd" for disk in disks) else None
 
 
 def _concurrency(sr: SrFacts, operation: str) -> Refusal | None:
