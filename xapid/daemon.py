@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -50,7 +51,7 @@ from xapid.operations.syslog_destination import configured
 from xapid.pool.neighbours import Neighbours
 from xapid.pool.network import TlsNetwork
 from xapid.pool.syslog import Syslog
-from xapid.state import StateDirectory, certificate
+from xapid.state import StateDirectory, certificate, crashes
 from xapid.state.restore import put_in_place
 from xapid.stats import kept
 
@@ -181,11 +182,19 @@ class Daemon:
             self._keeping = Keeping(services.stats, folder, self._reactor, self._workers)
             self._keeping.start()
         self._send_logs(services)
+        if state is not None:
+            self._look_at_crashes(state.path)
         self._measuring = Measuring(self.pool.db, self._reactor, services)
         self._measuring.start()
         await self.pool.db.durable()
         garbage.settle()
         self._is_up = True
+
+    def _look_at_crashes(self, state: Path) -> None:
+        left = crashes.watch(state)
+        if left is not None:
+            log.warn("the last process died of a fault; {file} says where", file=str(left))
+        crashes.record(self.pool.db, self.pool.hosts()[0].ref, state)
 
     def _send_logs(self, services: Services) -> None:
         """To the collectors that hosts have already."""
@@ -309,6 +318,7 @@ class Daemon:
         self._threads.stop()
         self._workers.stop()
         if self._state is not None:
+            crashes.unwatch(self._state.path)
             self._state.release()
 
     def _journal_failed(self, problem: BaseException) -> None:

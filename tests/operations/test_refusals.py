@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations import host_crashdump, host_patch, lvhd, observer, pool_patch, pusb, sdn_controller
 
@@ -12,8 +15,11 @@ def test_volume_groups_are_not_provisioned_thinly(world):
 
 def test_the_record_of_a_host_crash_goes_but_has_no_contents_to_send(world):
     ref = world.make("host_crashdump", host=world.host)
-    assert world.error(host_crashdump.upload, ref, "http://x/", frozenmap())[0] == "OPERATION_NOT_ALLOWED"
-    host_crashdump.destroy(world.context, ref)
+    context = world.context
+    context.config = SimpleNamespace(state_directory=None)
+    with pytest.raises(XenAPIError, match="OPERATION_NOT_ALLOWED"):
+        world.run(host_crashdump.upload(context, ref, "http://x/", frozenmap()))
+    host_crashdump.destroy(context, ref)
     assert world.row(ref) is None
 
 

@@ -8,6 +8,7 @@
 ``disks/``                the contents of simulated disks
 ``initial-password``      root's first password, until it is changed
 ``audit.log``             who called what
+``crash``, ``crashdumps`` where threads were when the process died of a fault in native code
 ``restored/``             what a backup held that the next start is to use
 ``repositories/``         what repositories of updates offered when they were looked at last
 ``traces/``               calls that were traced into files
