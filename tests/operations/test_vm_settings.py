@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import XenAPI
 
+from xapid.auth.sessions import Identity
+
 pytestmark = pytest.mark.xapid(duration_profile="instant", preset="standalone", vms_per_host=1)
 
 
@@ -106,8 +108,42 @@ def test_only_the_guest_plugin_can_be_called_in_a_guest(api, vm, xapid_clock):
     api.VM.start(vm, False, False)
     xapid_clock.pass_time(3)
     assert refusal(api.VM.call_plugin, vm, "other", "x", {}) == ["XENAPI_MISSING_PLUGIN", "other"]
-    assert refusal(api.VM.call_plugin, vm, "guest-agent-operation", "run-script", {}) == ["FEATURE_RESTRICTED"]
+    unknown = refusal(api.VM.call_plugin, vm, "guest-agent-operation", "x", {})
+    assert unknown[:2] == ["XENAPI_PLUGIN_FAILURE", "failed to find fn"]
+    assert refusal(api.VM.call_plugin, vm, "guest-agent-operation", "request-rdp-on", {}) == [
+        "VM_CALL_PLUGIN_RATE_LIMIT", vm, "10", "10",
+    ]  # fmt: skip
+    xapid_clock.pass_time(10)
     assert api.VM.call_plugin(vm, "guest-agent-operation", "request-rdp-on", {}) == ""
+
+
+def test_a_guest_without_an_agent_can_be_asked_for_nothing(api, vm, xapid_clock):
+    api.VM.add_to_other_config(vm, "simulator.agent", "absent")
+    api.VM.start(vm, False, False)
+    xapid_clock.pass_time(3)
+    code, status, output, errors = refusal(api.VM.call_plugin, vm, "guest-agent-operation", "request-rdp-off", {})
+    assert (code, status) == ("XENAPI_PLUGIN_FAILURE", "failed to execute fn")
+    assert output == errors != ""
+
+
+def test_scripts_in_guests_take_permission_arguments_and_rights(xapid_server, api, vm, xapid_clock):
+    (pool,) = api.pool.get_all()
+    api.VM.start(vm, False, False)
+
+    def run(by=api, **args):
+        xapid_clock.pass_time(10)
+        return refusal(by.VM.call_plugin, vm, "guest-agent-operation", "run-script", args)
+
+    assert run() == ["FEATURE_RESTRICTED"]
+    api.pool.add_to_other_config(pool, "allow_guest_agent_run_script", "true")
+    assert run(username="u") == ["XENAPI_PLUGIN_FAILURE", "missing argument", "", "Argument password is required."]
+    whole = {"username": "u", "password": "p", "script": "x" * 1024}
+    assert run(**whole | {"script": "\u20ac" * 342})[:3] == ["XENAPI_PLUGIN_FAILURE", "length restriction", ""]
+    assert run(**whole)[:2] == ["XENAPI_PLUGIN_FAILURE", "failed to execute fn"]
+    services, operator = xapid_server.pool.services, xapid_server.client()
+    rights = Identity(user="operator", auth_user_sid="S-1", permissions=frozenset({"vm.call_plugin"}))
+    operator._session = services.sessions.open(rights, services.role.coordinator).ref
+    assert run(by=operator.xenapi, **whole)[:2] == ["RBAC_PERMISSION_DENIED", "vm.call_plugin"]
 
 
 def test_places_and_devices_can_be_asked_for(api, vm):

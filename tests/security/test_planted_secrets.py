@@ -143,6 +143,10 @@ class Gardener:
             self.ask(api.host.call_plugin, self.coordinator, "lab", function, args)
             self.leave(api.Async.host.call_plugin, self.coordinator, "lab", function, args)
         self.ask(api.host.call_plugin, self.coordinator, "nonsuch", "quiet", {"a": plant("argument for nothing")})
+        vm = next(ref for ref, record in api.VM.get_all_records().items() if record["power_state"] == "Running")
+        script = {"username": "Administrator", "password": plant("password in a guest"), "script": plant("script")}
+        api.pool.add_to_other_config(self.pool, "allow_guest_agent_run_script", "true")
+        self.ask(api.VM.call_plugin, vm, "guest-agent-operation", "run-script", script)
         self.ask(api.host.call_extension, self.coordinator, json.dumps({"method": "no", "params": [plant("parameter")]}))
         self.ask(api.Lab.nonsuch, plant("parameter of an unknown message"))
 

@@ -33,14 +33,13 @@ from xapid.operations.vm_memory import (
 )
 from xapid.operations.vm_migrate import atomic_set_resident_on, pool_migrate, restart_device_models
 from xapid.operations.vm_migrate_send import assert_can_migrate, assert_can_migrate_sender, migrate_send, pool_migrate_complete
+from xapid.operations.vm_plugins import call_host_plugin, call_plugin
 from xapid.operations.vm_provision import provision
 from xapid.operations.vm_questions import (
     add_to_VCPUs_params_live,
     assert_agile,
     assert_can_boot_here,
     assert_operation_valid,
-    call_host_plugin,
-    call_plugin,
     create_new_blob,
     get_allowed_VBD_devices,
     get_allowed_VIF_devices,

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
-from xapid.datamodel.types import EMPTY_MAP, NULL_REF, frozenmap
+from xapid.datamodel.types import EMPTY_MAP, frozenmap
 from xapid.operations import allowed, attachments
-from xapid.operations.agent_errors import translated
 from xapid.operations.balancing import for_vm
 from xapid.operations.context import Context
 from xapid.operations.devices import allowed_vbd_devices, allowed_vif_devices
-from xapid.operations.host_plugins import run_plugin
 from xapid.placement import checks, choice
-
-_GUEST_PLUGIN: Final = "guest-agent-operation"
-_INTERVAL: Final = 10.0
-"""Seconds between questions to the same guest."""
-_GUEST_FUNCTIONS: Final = ("request-rdp-on", "request-rdp-off")
 
 
 def get_possible_hosts(context: Context, vm: str) -> tuple[str, ...]:
@@ -77,36 +68,6 @@ def query_services(context: Context, self: str) -> frozenmap:
     """System domains of ours offer nothing."""
     context.db.get("VM", self)
     return EMPTY_MAP
-
-
-async def call_plugin(context: Context, vm: str, plugin: str, fn: str, args: frozenmap) -> str:
-    row = context.db.get("VM", vm)
-    if plugin != _GUEST_PLUGIN:
-        raise XenAPIError("XENAPI_MISSING_PLUGIN", plugin)
-    if fn not in _GUEST_FUNCTIONS:
-        raise XenAPIError("FEATURE_RESTRICTED")
-    _assert_patient(context, vm)
-    with translated(context.db, vm):
-        return await context.agent().hypervisor.call_guest(row.uuid, fn, dict(args))
-
-
-def _assert_patient(context: Context, vm: str) -> None:
-    """That a guest is not asked again at once. Errors: VM_CALL_PLUGIN_RATE_LIMIT."""
-    asked, now = context.services.guests_asked, context.clock.seconds()
-    wait = asked.get(vm, -_INTERVAL) + _INTERVAL - now
-    if wait > 0:
-        raise XenAPIError("VM_CALL_PLUGIN_RATE_LIMIT", vm, f"{_INTERVAL:g}", f"{wait:g}")
-    for old in [ref for ref, then in asked.items() if now - then >= _INTERVAL]:
-        del asked[old]
-    asked[vm] = now
-
-
-async def call_host_plugin(context: Context, vm: str, plugin: str, fn: str, args: frozenmap) -> str:
-    row = context.db.get("VM", vm)
-    if row.resident_on == NULL_REF:
-        raise XenAPIError("VM_BAD_POWER_STATE", vm, "running", row.power_state.lower())
-    with translated(context.db, vm):
-        return await run_plugin(context, row.resident_on, plugin, fn, {**args, "vm_uuid": row.uuid})
 
 
 def send_sysrq(context: Context, vm: str, key: str) -> None:

@@ -223,6 +223,8 @@ class SimulatedHypervisor:
     async def call_guest(self, vm: str, function: str, args: dict[str, str]) -> str:
         if not self._domain(vm).guest.has_agent:
             raise AgentFailure("no_acknowledgment", (vm,))
+        if function == "run-script":
+            raise AgentFailure("not_supported", ("there is no system in a simulated guest that could run a script",))
         return ""
 
     async def send_keys(self, vm: str, keys: list[str]) -> None:
