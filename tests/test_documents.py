@@ -14,6 +14,7 @@ import pytest
 import XenAPI
 
 from documents import ROOT, block
+from xapid.agent.simulator import guest
 from xapid.config import flag, settings
 from xapid.inventory.presets import PRESETS, Counts
 from xapid.testing.processes import PASSWORD, unverified
@@ -53,6 +54,19 @@ def test_the_first_session_of_the_readme_works(xapid_daemons, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Running on ")
+
+
+def test_the_stubborn_guest_of_the_testing_guide_is_forced(xapid_session):
+    example = {}
+    exec(block("docs/testing.md", "<!-- example: a stubborn guest -->"), example)
+    example["test_a_guest_that_hangs_is_forced"](xapid_session)
+
+
+def test_the_testing_guide_lists_every_word_for_guests():
+    guide = (ROOT / "docs" / "testing.md").read_text()
+    assert set(re.findall(r"^simulator\.\w+", guest.__doc__, re.MULTILINE)) == set(
+        re.findall(r"^\| `(simulator\.\w+)`", guide, re.M)
+    )
 
 
 def test_a_declared_message_and_a_function_are_everything_that_a_new_call_takes(xapid_daemons, tmp_path):

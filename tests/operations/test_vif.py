@@ -165,11 +165,11 @@ def test_static_addresses_for_the_guest_are_checked(world, version, address, gat
     if error is not None:
         assert world.error(configure, ref, "Static", address, gateway) == error
         return
-    configure(world.context, ref, "Static", address, gateway)
+    world.run(configure(world.context, ref, "Static", address, gateway))
     row = world.row(ref)
     assert getattr(row, f"ipv{version}_addresses") == (address,)
     assert (getattr(row, f"ipv{version}_gateway"), getattr(row, f"ipv{version}_configuration_mode")) == (gateway, "Static")
-    configure(world.context, ref, "None", "", "")
+    world.run(configure(world.context, ref, "None", "", ""))
     assert getattr(world.row(ref), f"ipv{version}_addresses") == ()
 
 
@@ -183,7 +183,7 @@ def test_a_locked_interface_is_not_given_an_address_that_it_may_not_use(world):
     ref = world.vif(vm, locking_mode="locked", ipv4_allowed=("10.0.0.2",))
     error = world.error(vif.configure_ipv4, ref, "Static", "10.0.0.1/24", "")
     assert error == ("ADDRESS_VIOLATES_LOCKING_CONSTRAINT", "10.0.0.1/24")
-    vif.configure_ipv4(world.context, ref, "Static", "10.0.0.2/24", "")
+    world.run(vif.configure_ipv4(world.context, ref, "Static", "10.0.0.2/24", ""))
 
 
 def test_trunks_are_tags_and_not_for_networks_that_are_tagged(world):

@@ -44,6 +44,8 @@ class NicConfig(TypedDict):
     locking_mode: Literal["network_default", "locked", "unlocked", "disabled"]
     ipv4_allowed: list[str]
     ipv6_allowed: list[str]
+    addresses: list[str]
+    """IP addresses that the guest is to give it; none for those that it gets by itself."""
 
 
 class VmConfig(TypedDict):

@@ -72,6 +72,9 @@ def connect_host(build: Build, fabric: Fabric, host: Host) -> None:
             "metrics": _metrics(build, nic),
         }
         address = management_address(host.address) if nic == 0 else {}
+        if build.counts.functions and nic == len(fabric.physical) - 1:
+            address["capabilities"] = ["sriov"]
+            _add_functions(build, host, card)
         tagged = build.make(
             "PIF",
             **base,
@@ -123,6 +126,24 @@ def _card(build: Build, host: Host, nic: int) -> str:
         pci_id=f"0000:04:00.{nic}",
         driver_name="i40e",
     )
+
+
+def _add_functions(build: Build, host: Host, card: str) -> None:
+    """The virtual functions of a network card."""
+    for number in range(build.counts.functions):
+        build.make(
+            "PCI",
+            class_id="0200",
+            class_name="Ethernet controller",
+            vendor_id="8086",
+            vendor_name="Intel Corporation",
+            device_id="154c",
+            device_name="Ethernet Virtual Function 700 Series",
+            host=host.ref,
+            pci_id=f"0000:05:{2 + number // 8:02x}.{number % 8}",
+            physical_function=card,
+            driver_name="iavf",
+        )
 
 
 def _metrics(build: Build, nic: int) -> str:

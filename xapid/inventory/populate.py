@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from xapid.database import Database
-from xapid.inventory import hosts, networks, pool, storage, templates, vms
+from xapid.inventory import devices, hosts, networks, pool, storage, templates, vms
 from xapid.inventory.build import Build, HostCertificate, Identities
 from xapid.inventory.presets import Counts, preset
 from xapid.operations import allowed
@@ -35,6 +35,7 @@ def populate(
         made = [hosts.create_host(build, number, address) for number, address in enumerate(_padded(addresses, counts.hosts), 1)]
         for host in made:
             networks.connect_host(build, fabric, host)
+        devices.create_devices(build, made)
         stores = storage.create_storage(build, made)
         for host in made:
             vms.create_control_domain(build, host)

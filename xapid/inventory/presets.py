@@ -37,6 +37,9 @@ class Counts:
     memory: int = _counter(64 * GIB, "bytes of memory of each host", least=8 * GIB)
     local_storage: int = _counter(400 * GIB, "bytes of each host's local storage repository", least=GIB)
     shared_srs: int = _counter(0, "shared storage repositories of type nfs; the first becomes the default")
+    gpus: int = _counter(0, "graphics processors of each host that VMs can be given, whole or shared")
+    usbs: int = _counter(0, "USB devices of each host that VMs can be given")
+    functions: int = _counter(0, "virtual functions of the last physical network interface of each host (SR-IOV)")
     isos: int = _counter(0, "install images in a shared ISO library; none: no library")
     processors: tuple[str, ...] = attrs.field(default=(DEFAULT,))
     """Generations of the processors of the hosts, in turn."""
@@ -57,6 +60,7 @@ class Counts:
 PRESETS: Final = {
     "standalone": Counts(),
     "pool3": Counts(hosts=3, vlans=2, shared_srs=1, isos=4, pool_name="Simulated pool"),
+    "devices": Counts(hosts=2, shared_srs=1, isos=1, gpus=2, usbs=2, functions=8, pool_name="Simulated pool with devices"),
 }
 """``standalone`` has nothing that would keep the host from joining a pool: no shared storage, no VLANs, a static address."""
 

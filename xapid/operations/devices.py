@@ -138,6 +138,7 @@ def nic_config(db: Database, vif: Row, network: Row | None = None) -> NicConfig:
         locking_mode=network.default_locking_mode if vif.locking_mode == "network_default" else vif.locking_mode,
         ipv4_allowed=list(vif.ipv4_allowed),
         ipv6_allowed=list(vif.ipv6_allowed),
+        addresses=[address.partition("/")[0] for address in (*vif.ipv4_addresses, *vif.ipv6_addresses)],
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.context import Context
-from xapid.operations.graphics import remaining_capacity
+from xapid.placement.graphics import remaining_capacity
 
 
 def create(context: Context, name_label: str, name_description: str, other_config: Any) -> str:

@@ -6,7 +6,7 @@ from xapid.database import Database, Row, Transaction
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 from xapid.operations.context import Context
-from xapid.operations.graphics import remaining_capacity
+from xapid.placement.graphics import remaining_capacity
 
 _DISABLED = {"enabled": "disable_on_reboot", "enable_on_reboot": "disabled"}
 _ENABLED = {"disabled": "enable_on_reboot", "disable_on_reboot": "enabled"}

@@ -15,6 +15,7 @@ from xapid.database import Database, Row, Transaction
 from xapid.datamodel.types import EMPTY_MAP, NULL_REF, frozenmap
 from xapid.operations import allowed
 from xapid.operations.vm_metadata import dump
+from xapid.placement.graphics import choose_gpu
 
 _GONE_WITH_DOMAIN: Final = ("restart_device_model",)
 _GONE_WHEN_HALTED: Final = ("restart_device_model", "restart_vm")
@@ -158,6 +159,18 @@ def _update_metrics(tx: Transaction, db: Database, vm: Row, state: DomainState, 
     )
 
 
+def _attach_cards(tx: Transaction, db: Database, vm: Row) -> None:
+    """Physical GPUs for the virtual ones, and the PCI devices that the VM's settings name (``0/0000:41:00.0,…``)."""
+    host = db.get("host", vm.resident_on)
+    for vgpu in [db.get("VGPU", ref) for ref in vm.VGPUs]:
+        pgpu = choose_gpu(db, vgpu, host)
+        tx.update(vgpu, currently_attached=True, resident_on=NULL_REF if pgpu is None else pgpu.ref)
+    wanted = {word.rpartition("/")[2] for word in vm.other_config.get("pci", "").split(",")}
+    for card in [db.get("PCI", ref) for ref in host.PCIs]:
+        if card.pci_id in wanted and vm.ref not in card.attached_VMs:
+            tx.update(card, attached_VMs=(*card.attached_VMs, vm.ref))
+
+
 def _started(state: DomainState) -> datetime:
     return datetime.fromtimestamp(int(state["start_time"]), UTC)
 
@@ -171,8 +184,7 @@ def _attach_devices(tx: Transaction, db: Database, vm: Row, state: DomainState) 
                 tx.update(row, currently_attached=True, reserved=False, **name)
     for ref in vm.VUSBs:
         tx.update(ref, currently_attached=True)
-    for ref in vm.VGPUs:
-        tx.update(ref, currently_attached=True, resident_on=db.get("VM", vm.ref).resident_on)
+    _attach_cards(tx, db, db.get("VM", vm.ref))
 
 
 def _sync_consoles(tx: Transaction, db: Database, vm: Row, host: str, state: DomainState) -> None:

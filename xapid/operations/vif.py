@@ -170,15 +170,15 @@ async def _apply(context: Context, vif: Row, **changes: Any) -> None:
             await context.agent().hypervisor.plug_nic(vm.uuid, nic_config(db, vif))
 
 
-def configure_ipv4(context: Context, self: str, mode: str, address: str, gateway: str) -> None:
-    _configure(context, self, 4, mode, address, gateway)
+async def configure_ipv4(context: Context, self: str, mode: str, address: str, gateway: str) -> None:
+    await _configure(context, self, 4, mode, address, gateway)
 
 
-def configure_ipv6(context: Context, self: str, mode: str, address: str, gateway: str) -> None:
-    _configure(context, self, 6, mode, address, gateway)
+async def configure_ipv6(context: Context, self: str, mode: str, address: str, gateway: str) -> None:
+    await _configure(context, self, 6, mode, address, gateway)
 
 
-def _configure(context: Context, ref: str, version: int, mode: str, address: str, gateway: str) -> None:
+async def _configure(context: Context, ref: str, version: int, mode: str, address: str, gateway: str) -> None:
     db = context.db
     vif = db.get("VIF", ref)
     static = mode == "Static"
@@ -199,6 +199,9 @@ def _configure(context: Context, ref: str, version: int, mode: str, address: str
     }
     with db.transaction() as tx:
         tx.update(vif, **fields)
+    if _is_live(vif, vm):
+        with translated(db, vm.ref):
+            await context.agent().hypervisor.plug_nic(vm.uuid, nic_config(db, db.get("VIF", ref)))
 
 
 def _assert_not_locked_out(context: Context, vif: Row, version: int, address: str) -> None:

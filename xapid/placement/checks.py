@@ -14,6 +14,7 @@ import attrs
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
+from xapid.placement.graphics import gpus_of, room_for
 from xapid.placement.memory import domain_type_of, free, needed_to_start
 from xapid.placement.roles import role_of, takes_vms
 from xapid.placement.virtual_functions import assert_functions, may_be_sriov
@@ -266,15 +267,16 @@ def _devices(q: Question) -> None:
 
 
 def _vgpus(q: Question) -> None:
-    cards = [q.db.get("PGPU", ref) for ref in q.host.PGPUs]
     for vgpu in (q.db.table("VGPU").find(ref) for ref in q.vm.VGPUs):
         if vgpu is None:
             continue
-        group = [card for card in cards if card.GPU_group == vgpu.GPU_group]
-        if not group:
+        cards = gpus_of(q.db, vgpu, q.host)
+        if not cards:
             raise XenAPIError("VM_REQUIRES_GPU", q.vm.ref, vgpu.GPU_group)
-        if any(card.supported_VGPU_types for card in group) and not any(vgpu.type in c.enabled_VGPU_types for c in group):
+        if any(card.supported_VGPU_types for card in cards) and not any(vgpu.type in c.enabled_VGPU_types for c in cards):
             raise XenAPIError("VM_REQUIRES_VGPU", q.vm.ref, vgpu.GPU_group, vgpu.type)
+        if not room_for(q.db, vgpu, q.host):
+            raise XenAPIError("VM_REQUIRES_GPU", q.vm.ref, vgpu.GPU_group)
 
 
 def _hvm(q: Question) -> None:

@@ -82,8 +82,13 @@ def a_disk(vbd="vbd-1", device="0", vdi="vdi-1"):
     )
 
 
-def a_nic(vif="vif-1", device="0", mac="02:00:00:00:00:01", network="net-1"):
+@pytest.fixture
+def nic():
+    return a_nic
+
+
+def a_nic(vif="vif-1", device="0", mac="02:00:00:00:00:01", network="net-1", addresses=()):
     return NicConfig(
         vif=vif, device=device, mac=mac, mtu=1500, network=network, bridge="xenbr0", locking_mode="unlocked",
-        ipv4_allowed=[], ipv6_allowed=[],
+        ipv4_allowed=[], ipv6_allowed=[], addresses=list(addresses),
     )  # fmt: skip

@@ -35,3 +35,26 @@ def test_a_guest_is_what_its_template_was_for(vm, template, settings, distro):
 def test_a_setting_that_makes_no_sense_is_passed_over(vm):
     guest = Guest(vm(other_config={"simulator.then": "dance 5", "simulator.agent": "soon", "simulator.shutdown": "?"}))
     assert (guest.own_idea, guest.seconds("agent", 2), guest.reaction("shutdown")) == (None, 2, "obeys")
+
+
+@pytest.mark.parametrize(
+    ("settings", "addresses", "expected"),
+    [
+        ({}, [], {"0/ip": "{lease}", "0/ipv4/0": "{lease}", "0/ipv6/0": "fe80::0:ff:fe00:1"}),
+        ({}, ["192.0.2.9"], {"0/ip": "192.0.2.9", "0/ipv4/0": "192.0.2.9", "0/ipv6/0": "fe80::0:ff:fe00:1"}),
+        (
+            {}, ["2001:db8::9"],
+            {"0/ip": "{lease}", "0/ipv4/0": "{lease}", "0/ipv6/0": "2001:db8::9", "0/ipv6/1": "fe80::0:ff:fe00:1"},
+        ),
+        (
+            {"simulator.ips": "0=192.0.2.7 0=192.0.2.8 0=2001:db8::7 1=192.0.2.1"}, ["192.0.2.9"],
+            {"0/ip": "192.0.2.7", "0/ipv4/0": "192.0.2.7", "0/ipv4/1": "192.0.2.8", "0/ipv6/0": "2001:db8::7"},
+        ),
+        ({"simulator.ips": "0=none"}, [], {}),
+    ],
+)  # fmt: skip
+def test_a_guest_tells_the_addresses_that_it_was_given_or_that_its_script_says(vm, nic, settings, addresses, expected):
+    plan = AddressPlan()
+    guest = Guest(vm(other_config=settings, nics=[nic(addresses=addresses)]))
+    lease = plan.lease("net-1", "02:00:00:00:00:01")
+    assert guest.report(plan)["networks"] == {name: text.format(lease=lease) for name, text in expected.items()}

@@ -12,6 +12,8 @@ simulator.suspend       ``ignored`` or ``hangs``, in the same way
 simulator.boot          ``fails``: the domain cannot be booted
 simulator.then          ``shutdown``, ``reboot`` or ``crash``, a blank, and seconds after boot: what the guest does then
 simulator.detach        ``refused``: does not let go of disks and interfaces
+simulator.ips           addresses of its interfaces, instead of those that the simulated network gives: words like
+                        ``0=192.0.2.7``, ``0=2001:db8::7``, ``1=none`` with the numbers of interfaces
 simulator.os            ``linux`` or ``windows``; otherwise guessed from the template that the VM was made from
 ======================  =============================================================================================
 """
@@ -23,7 +25,7 @@ from typing import Literal
 
 import attrs
 
-from xapid.agent.values import GuestReport, VmConfig
+from xapid.agent.values import GuestReport, NicConfig, VmConfig
 
 Reaction = Literal["obeys", "ignored", "hangs"]
 
@@ -112,10 +114,7 @@ class Guest:
         """What its agent says."""
         networks: dict[str, str] = {}
         for nic in self.config["nics"]:
-            ipv4 = addresses.lease(nic["network"] or nic["bridge"], nic["mac"])
-            device = nic["device"]
-            networks[f"{device}/ip"] = networks[f"{device}/ipv4/0"] = ipv4
-            networks[f"{device}/ipv6/0"] = _link_local(nic["mac"])
+            networks |= _shown(nic["device"], self._addresses(nic, addresses))
         return GuestReport(
             vm=self.config["uuid"],
             os_version=self._os_version(),
@@ -132,6 +131,17 @@ class Guest:
             pv_drivers_detected=True,
             live=True,
         )  # fmt: skip
+
+    def _addresses(self, nic: NicConfig, plan: AddressPlan) -> list[str]:
+        """Those of an interface: what its guest was told to have, or what it gets by itself."""
+        words = (word.partition("=") for word in self.setting("ips").split())
+        scripted = [address for device, _, address in words if device == nic["device"]]
+        if scripted:
+            return [address for address in scripted if address != "none"]
+        found = list(nic["addresses"])
+        if not any(":" not in address for address in found):
+            found.append(plan.lease(nic["network"] or nic["bridge"], nic["mac"]))
+        return [*found, _link_local(nic["mac"])]
 
     @property
     def _origin(self) -> str:
@@ -158,6 +168,16 @@ _DISTRIBUTIONS = (
     ("rocky", "Rocky Linux 9", "5.14.0-503.el9.x86_64", "9"),
     ("centos", "CentOS Linux 7", "3.10.0-1160.el7.x86_64", "7"),
 )
+
+
+def _shown(device: str, addresses: list[str]) -> dict[str, str]:
+    """As guest agents report them: the first IPv4 address also in the old way."""
+    found: dict[str, str] = {}
+    for version, own in (("ipv4", [a for a in addresses if ":" not in a]), ("ipv6", [a for a in addresses if ":" in a])):
+        if version == "ipv4" and own:
+            found[f"{device}/ip"] = own[0]
+        found |= {f"{device}/{version}/{number}": address for number, address in enumerate(own)}
+    return found
 
 
 def _link_local(mac: str) -> str:
