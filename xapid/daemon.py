@@ -103,7 +103,7 @@ class Daemon:
 
     def serve_as(self, host: str) -> None:
         """What answered for the coordinator's host answers for this one now."""
-        self._servers[0].host = host
+        self._servers[0].become(host)
 
     @property
     def port(self) -> int:

@@ -139,6 +139,12 @@ class HttpServer(ServerFactory):
         """How many are open."""
         return len(self._connections)
 
+    def become(self, host: str) -> None:
+        """Answers as another host from now on. Connections that took it for the former one are dropped."""
+        self.host = host
+        for connection in list(self._connections):
+            connection.drop()
+
     def stop(self) -> None:
         """Closes idle connections, and the others after their answers. Listeners are closed by who made them."""
         self.stopping = True
