@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
-from xapid.agent.interface import IHostAgent
+from xapid.agent.interface import IAgentObserver, IHostAgent
 from xapid.agent.remote import RemoteAgent
 from xapid.auth.passwords import Passwords
 from xapid.config import Config
@@ -48,6 +48,8 @@ class Common:
     passwords: Passwords
     membership: Membership
     peers: Peers
+    observer: IAgentObserver
+    """What puts into the database what agents notice."""
     certificate: str = ""
     """What this daemon presents, in PEM."""
     left: Callable[[], None] = lambda: None
@@ -102,6 +104,10 @@ class Common:
         known = self.db.meta.get(key)
         is_new = known is None or float(known) != began
         await take_up(self.db, agent, ref, self.now(), is_new=is_new, agents=self.agents.all())
+        host = self.db.table("host").find(ref)
+        if host is not None:
+            for pif in await agent.network.scan_pifs():
+                self.observer.carrier_changed(host.uuid, pif["device"], pif["carrier"])
         if ref in self.db.table("host") and known != str(began):
             with self.db.transaction() as tx:
                 tx.set_meta(key, str(began))

@@ -70,7 +70,7 @@ class Federation:
         peers = Peers(db, clock, membership, secrets, port, ids.secret(8).hex())
         self.common = Common(
             db=db, clock=clock, config=config, role=role, agents=agents, secrets=secrets, passwords=passwords,
-            membership=membership, peers=peers,
+            membership=membership, peers=peers, observer=observer,
         )  # fmt: skip
         self.membership = membership
         self.began = clock.seconds()

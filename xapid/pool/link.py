@@ -147,6 +147,6 @@ class HostLink(Int32StringReceiver):
         self._is_lost = True
         log.info("the connection to another host is lost: {reason}", reason=reason and reason.getErrorMessage())
         asked, self._asked = list(self._asked.values()), {}
+        self._lost(self)
         for waiting in asked:
             waiting.errback(Unreachable())
-        self._lost(self)

@@ -299,15 +299,20 @@ class Succession:
         """Somebody of the pool has said whom they follow: it may be another than this daemon thought."""
         membership, leader = self._common.membership, greeting.leader
         known = {place.who for place in membership.members()}
-        if greeting.daemon not in known or leader.who == membership.own or greeting.epoch <= membership.epoch:
+        if greeting.daemon not in known or leader.who == membership.own or greeting.epoch < membership.epoch:
             return
-        present = membership.leader
-        if present is None or (present.who == greeting.daemon and not greeting.leads):
+        present, later = membership.leader, greeting.epoch > membership.epoch
+        if present is None:
+            if later:
+                self._common.clock.callLater(0, self._yield_to, leader, greeting.epoch)
+        elif present.who == greeting.daemon and not greeting.leads:
             self._common.clock.callLater(0, self._yield_to, leader, greeting.epoch)
-        elif present.who == greeting.daemon:
+        elif present.who == greeting.daemon and later:
             membership.follow(leader, greeting.epoch)
 
     def _yield_to(self, leader: Place, epoch: int) -> None:
-        if epoch > self._common.membership.epoch:
+        membership = self._common.membership
+        present = membership.leader
+        if epoch > membership.epoch or (present is not None and present.who != leader.who and epoch == membership.epoch):
             log.warn("{address} leads the pool since a later change", address=leader.address)
             self.follow(leader, epoch)
