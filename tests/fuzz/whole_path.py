@@ -22,9 +22,9 @@ from xapid.auth.rbac import permissions
 from xapid.auth.sessions import Identity
 from xapid.dispatch.http_credentials import HttpAuthenticator
 from xapid.http.blob_actions import BlobActions
-from xapid.http.files import WebRoot
 from xapid.http.protocol import HttpProtocol
 from xapid.http.server import HttpServer
+from xapid.http.web_console import WebConsole
 from xapid.testing.in_process import Server, config
 from xapid.testing.logged import LoggedFailures
 from xapid.testing.virtual_time import Stuck
@@ -98,7 +98,7 @@ class WholePath:
             services.role.coordinator,
             authenticator,
             clock=pool.clock,
-            actions={"get_root": WebRoot(None).serve, **blobs.actions},
+            actions={"get_root": WebConsole().serve, **blobs.actions},
             https_only=lambda: False,
             fast=not self._no_fast_path,
         )
