@@ -108,7 +108,7 @@ class System:
 
 
 class Service:
-    """Requests to a Redfish service."""
+    """Requests to a Redfish service, over one connection as long as the service keeps it."""
 
     def __init__(self, name, settings, fingerprint):
         self._name = name
@@ -123,6 +123,7 @@ class Service:
         except ValueError:
             raise _control.Problem("power_on_ip is not an address: " + settings.address) from None
         self._fingerprint = fingerprint.replace(":", "").lower()
+        self._kept = None
         login = base64.b64encode((settings.user + ":" + settings.password).encode()).decode()
         self._headers = {"Authorization": "Basic " + login, "Accept": "application/json", "OData-Version": "4.0"}
 
@@ -137,15 +138,18 @@ class Service:
     def _ask(self, method, path, body):
         path = urlsplit(urljoin(self._url + "/", path)).path
         headers = dict(self._headers) | ({"Content-Type": "application/json"} if body else {})
-        connection = self._connect()
+        kept, self._kept = self._kept, None
+        connection = kept or self._connect()
         try:
             connection.request(method, path, json.dumps(body) if body else None, headers)
             answer = connection.getresponse()
             status, said = answer.status, answer.read()
         except (OSError, http.client.HTTPException) as problem:
-            raise _control.Unreachable(self._name + ": " + (str(problem) or type(problem).__name__)) from None
-        finally:
             connection.close()
+            if kept is not None:  # it was closed in the meantime
+                return self._ask(method, path, body)
+            raise _control.Unreachable(self._name + ": " + (str(problem) or type(problem).__name__)) from None
+        self._kept = connection if connection.sock is not None else None
         if status == 401:
             raise _control.Problem(self._name + " does not accept user and password")
         if not 200 <= status < 300:
@@ -166,7 +170,7 @@ class Service:
         except ssl.SSLCertVerificationError as problem:
             text = ": its certificate is not trusted (" + problem.verify_message + "). If it is the right one, set "
             raise _control.Unreachable(self._name + text + "power_on_fingerprint to " + self._shown()) from None
-        except OSError as problem:
+        except (OSError, http.client.HTTPException, ValueError) as problem:  # the last two for what is no name of a host
             raise _control.Unreachable(self._name + " cannot be reached: " + (str(problem) or "no answer")) from None
         shown = hashlib.sha256(connection.sock.getpeercert(binary_form=True) or b"").hexdigest()
         if self._fingerprint and shown != self._fingerprint:

@@ -8,7 +8,8 @@ GRACE = 120
 """Seconds that a system has to shut down before its power is cut, unless ``power_off_grace`` says otherwise."""
 SETTLES_WITHIN = 30
 """Seconds until a management controller must have done what it was told."""
-LOOK_EVERY = 0.5
+LOOK_FIRST, LOOK_LAST, LOOK_SLOWER = 0.5, 5.0, 1.5
+"""Seconds between looks at a controller, which are slow machines: the first, the longest, and how they grow."""
 
 Settings = namedtuple("Settings", "address user password")
 
@@ -87,9 +88,11 @@ def run(command, hidden):
 
 
 def _becomes(state, controller, limit):
-    deadline = time.monotonic() + limit
+    deadline, pause = time.monotonic() + limit, LOOK_FIRST
     while controller.status() != state:
-        if time.monotonic() >= deadline:
+        left = deadline - time.monotonic()
+        if left <= 0:
             return False
-        time.sleep(min(LOOK_EVERY, max(0.0, deadline - time.monotonic())))
+        time.sleep(min(pause, left))
+        pause = min(pause * LOOK_SLOWER, LOOK_LAST)
     return True

@@ -104,7 +104,7 @@ class Redfish:
 
 SUSHY = """
 import random
-random.randint = lambda least, most: least  # it takes its time to change state: one second, not up to eleven
+random.randint = lambda least, most: 0  # it takes up to eleven seconds to change state
 SUSHY_EMULATOR_AUTH_FILE = "{folder}/users"
 SUSHY_EMULATOR_STATE_DIR = "{folder}"
 SUSHY_EMULATOR_FAKE_SYSTEMS = [

@@ -117,5 +117,5 @@ def test_facts_that_are_no_secrets_stay_as_they_are() -> None:
     }  # fmt: skip
 
 
-def test_the_values_of_secrets_are_declared_secret() -> None:
-    assert secret_fields(catalogue())["secret"] == ("value",)
+def test_it_is_declared_what_is_secret() -> None:
+    assert secret_fields(catalogue()) == {"secret": ("value",), "Cluster": ("cluster_token",)}

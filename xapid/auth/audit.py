@@ -28,7 +28,9 @@ from xapid.datamodel.types import Bool, DateTime, Enum, Float, Int, Ref, String
 
 log = Logger()
 
-NAMES: Final = frozenset({"label", "name", "name_label", "new_name", "subject_name", "subject_identifier", "uuid", "key"})
+NAMES: Final = frozenset(
+    {"label", "name", "name_label", "new_name", "plugin", "fn", "subject_name", "subject_identifier", "uuid", "key"}
+)
 """Text parameters that are shown; any other text could be a secret."""
 USER: Final = "uname"
 READING: Final = "get"

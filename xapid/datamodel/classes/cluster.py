@@ -45,7 +45,7 @@ Cluster = Class(
         ),
         constructed(
             "cluster_token", String, "Shared secret by which the nodes of the cluster authenticate each other.",
-            Lifecycle(prototyped="kolkata", published="lima"), default="",
+            Lifecycle(prototyped="kolkata", published="lima"), default="", secret=True,
         ),
         constructed(
             "cluster_stack", String, "Name of the clustering software, such as corosync.",
