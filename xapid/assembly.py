@@ -354,7 +354,7 @@ async def start_afresh(pool: Pool, site: Site, secrets: PoolSecrets, plugins: Pl
     await db.durable()
     for old, _ in services.agents.all():
         services.agents.remove(old)
-    pool.surroundings = Surroundings()
+    pool.surroundings = Surroundings(send_logs=pool.surroundings.send_logs)
     row = db.get("host", host)
     agent = simulated_host(db, row, pool.clock, services.pool, pool.surroundings, config, plugins=plugins)
     agent.belongs_to(site.process)

@@ -198,7 +198,8 @@ class Daemon:
 
     def _send_logs(self, services: Services) -> None:
         """To the collectors that hosts have already."""
-        services.syslog = self._syslog = Syslog(self._reactor)
+        self._syslog = Syslog(self._reactor)
+        self.pool.surroundings.send_logs = self._syslog.set
         services.audit.listeners.append(self._syslog.audit)
         self._syslog.start()
         for host in self.pool.hosts():

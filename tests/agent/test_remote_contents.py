@@ -7,7 +7,7 @@ from twisted.internet.defer import ensureDeferred
 from zope.interface import implementer
 
 from xapid.agent.interface import IAgentObserver
-from xapid.agent.remote import RemoteAgent, answer_agent
+from xapid.agent.remote import AGENT, RemoteAgent, answer_agent
 from xapid.agent.simulator import Machine, SimulatedHost, Surroundings
 from xapid.agent.values import AgentFailure, SrConfig, VdiSpec
 from xapid.testing.virtual_time import VirtualClock
@@ -27,7 +27,7 @@ def far():
     agent = SimulatedHost("host-1", clock, Deaf(), Machine(hostname="host-1"), Surroundings())
 
     async def send(path, body):
-        return await ensureDeferred(answer_agent(agent, path, body))
+        return await ensureDeferred(answer_agent(agent, path.removeprefix(f"{AGENT}host-1/"), body))
 
     storage = RemoteAgent("host-1", send).storage
     config = {"server": "192.0.2.1", "serverpath": "/disks"}

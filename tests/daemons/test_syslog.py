@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import socket
 import time
+import xmlrpc.client
 
 import pytest
 import XenAPI
+
+from xapid.testing.processes import unverified
 
 LINE = re.compile(rb"<(\d+)>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (\S+) xapid (\d+) (\S+) - \xef\xbb\xbf(.*)", re.DOTALL)
 
@@ -87,3 +90,24 @@ def test_a_collector_that_cannot_be_is_refused(host, destination):
     with pytest.raises(XenAPI.Failure) as failed:
         api.host.syslog_reconfigure(ref)
     assert failed.value.details == ["INVALID_VALUE", "syslog_destination", destination]
+
+
+def test_a_member_sends_its_own_log_under_its_own_name(xapid_daemons):
+    """Also when its name changes."""
+    leader, member = xapid_daemons.pool(2)
+    api = leader.session().xenapi
+    ref = next(host for host, each in api.host.get_all_records().items() if each["address"] == member.address)
+    with socket.create_server(("127.0.0.1", 0)) as collector:
+        collector.settimeout(30)
+        use(api, ref, f"tcp://127.0.0.1:{collector.getsockname()[1]}")
+        connection, _ = collector.accept()
+        with connection:
+            connection.settimeout(30)
+            api.host.set_hostname_live(ref, "renamed")
+            with xmlrpc.client.ServerProxy(member.url, context=unverified()) as proxy:
+                assert proxy.session.slave_local_login_with_password("root", member.password)["Status"] == "Success"
+            data, deadline = b"", time.monotonic() + 30
+            while b" renamed xapid " not in data and time.monotonic() < deadline:
+                data += connection.recv(65536)
+    (found,) = {LINE.fullmatch(frame)[4] for frame in frames(data) if b" renamed " in frame}
+    assert int(found) == member.process.pid

@@ -36,6 +36,6 @@ def _seen(path: WholePath, data: bytes, seed: int) -> tuple[Any, ...]:
     ids = Ids(seed)
     pool.ids._public, pool.ids.random = ids._public, ids.random
     answers = path.check(data)
-    if any("Diagnostics" in name or name == "host.get_diagnostic_timing_stats" for name in path.calls):
+    if any("diagnostic" in name.lower() for name in path.calls):
         answers = b""  # which tell of the process, not of the pool
     return answers, list(path.calls), pool.db.generation, list(pool.services.audit.lines())[-5:]

@@ -300,13 +300,19 @@ class IPower(Interface):
 
 
 class IMetrics(Interface):
-    """What is measured."""
+    """What is measured, and what is logged."""
 
     async def facts() -> HostFacts:
         """What the host is and has."""
 
     async def sample() -> HostSample:
         """The figures of this moment."""
+
+    async def send_logs(name: str, destination: str) -> None:
+        """From now on, send what the host logs to a collector, under this name of the host; without one, nowhere.
+
+        Destinations are written as :mod:`xapid.operations.syslog_destination` says.
+        """
 
 
 class IPlugins(Interface):

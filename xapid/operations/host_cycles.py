@@ -7,6 +7,7 @@ starting takes.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred
@@ -30,6 +31,7 @@ from xapid.operations.local_facts import RESTARTED_CLEANLY, UNTIL_REBOOT, fact, 
 from xapid.operations.power_state import set_halted
 from xapid.operations.remote_power import cut_power
 from xapid.operations.storage_rows import plug_pbd
+from xapid.operations.syslog_destination import configured
 
 log = Logger()
 
@@ -141,6 +143,8 @@ async def come_back(context: Context, host: str, *, rebooted: bool = True) -> No
             started(tx, db, db.get("host", host), rebooted=rebooted)
             context.services.presence.arrives(row)
         facts = await context.agent(host).metrics.facts()
+        with suppress(XenAPIError):  # what cannot be a collector is refused when it is to be used, and keeps no host down
+            await context.agent(host).metrics.send_logs(row.hostname, configured(row.logging))
         with db.transaction() as tx:
             take_facts(tx, db, db.get("host", host), facts)
         for pbd in db.get("host", host).PBDs:

@@ -20,7 +20,7 @@ _HOSTNAME = re.compile("[A-Za-z0-9.-]+")
 _C_STATES = re.compile("|[0-9]+(,[0-9]+)?")
 
 
-def set_hostname_live(context: Context, host: str, hostname: str) -> None:
+async def set_hostname_live(context: Context, host: str, hostname: str) -> None:
     if not hostname:
         raise XenAPIError("HOST_NAME_INVALID", "hostname empty")
     if len(hostname) > 255:
@@ -28,6 +28,8 @@ def set_hostname_live(context: Context, host: str, hostname: str) -> None:
     if not _HOSTNAME.fullmatch(hostname):
         raise XenAPIError("HOST_NAME_INVALID", "hostname contains invalid characters")
     _set(context, host, hostname=hostname)
+    if configured(context.db.get("host", host).logging):
+        await syslog_reconfigure(context, host)
 
 
 def set_iscsi_iqn(context: Context, host: str, value: str) -> None:
@@ -42,15 +44,13 @@ def set_multipathing(context: Context, host: str, value: bool) -> None:
     _mirror(context, host, "multipathing", "true" if value else "false")
 
 
-def syslog_reconfigure(context: Context, host: str) -> None:
-    """Errors: INVALID_VALUE, for a collector that cannot be. Hosts that other daemons run log there."""
+async def syslog_reconfigure(context: Context, host: str) -> None:
+    """Errors: INVALID_VALUE, for a collector that cannot be; those of a host that cannot be reached."""
     row = context.db.get("host", host)
     wanted = configured(row.logging)
     if wanted:
         destination(wanted)
-    syslog = context.services.syslog
-    if syslog is not None and row.uuid not in {place.host for place in context.services.pool.membership.members()}:
-        syslog.set(row.uuid, row.hostname, wanted)
+    await context.agent(host).metrics.send_logs(row.hostname, wanted)
 
 
 def set_ssl_legacy(context: Context, self: str, value: bool) -> None:

@@ -112,8 +112,6 @@ class Services:
     """The calls of every message that was called (:class:`xapid.dispatch.tally.Tally`)."""
     user_agents: dict[str, str] = attrs.field(factory=dict)
     """Programs of clients that logged in, and the version that each said."""
-    syslog: Any = None
-    """Sends what is logged to collectors (:class:`xapid.pool.syslog.Syslog`)."""
     restart: Callable[[float], None] = lambda seconds: None
     """Have the server start again with what is in the database now, after so many seconds."""
     power: PowerOn | None = None

@@ -73,7 +73,7 @@ class Syslog:
         self._hosts.clear()
         self._prune()
 
-    def set(self, host: str, hostname: str, wanted: str | None) -> None:
+    def set(self, host: str, hostname: str, wanted: str) -> None:
         """From now on the host with this uuid has that collector, or none. Errors: INVALID_VALUE, with nothing changed."""
         if not wanted:
             self._hosts.pop(host, None)

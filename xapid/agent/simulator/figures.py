@@ -7,7 +7,7 @@ measured of it follows from that: a busy VM uses its processors, its disks and i
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from math import sin
 from typing import Final
@@ -130,15 +130,20 @@ class SimulatedMetrics:
         hypervisor: SimulatedHypervisor,
         storage: IStorage,
         attached: Collection[str],
+        send_logs: Callable[[str, str], None] = lambda name, destination: None,
     ) -> None:
         self._clock = clock
         self._machine = machine
+        self._send_logs = send_logs
         self._hypervisor = hypervisor
         self._storage = storage
         self._attached = attached
 
     async def facts(self) -> HostFacts:
         return self._machine.facts(self._hypervisor.memory_used)
+
+    async def send_logs(self, name: str, destination: str) -> None:
+        self._send_logs(name, destination)
 
     async def sample(self) -> HostSample:
         now = self._clock.seconds()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
@@ -58,7 +60,8 @@ class SimulatedHost:
         self.network: INetwork = SimulatedNetwork(machine, surroundings)
         self._power = SimulatedPower(uuid, surroundings, domains.power_off, durations)
         self.power: IPower = self._power
-        self.metrics: IMetrics = SimulatedMetrics(clock, machine, domains, storage, storage.attached)
+        send_logs = partial(_send_logs, surroundings, uuid)
+        self.metrics: IMetrics = SimulatedMetrics(clock, machine, domains, storage, storage.attached, send_logs)
         self.plugins: IPlugins = plugins if plugins is not None else SimulatedPlugins()
         self.certificates: ICertificates = SimulatedCertificates()
         self.consoles: IConsoles = SimulatedConsoles(clock, machine, domains)
@@ -66,3 +69,7 @@ class SimulatedHost:
     def belongs_to(self, process: Process | None) -> None:
         """The host goes down and comes back with this process."""
         self._power.process = process
+
+
+def _send_logs(surroundings: Surroundings, host: str, name: str, destination: str) -> None:
+    surroundings.send_logs(host, name, destination)

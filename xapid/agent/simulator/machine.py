@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import UserDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -108,5 +108,7 @@ class Surroundings:
     """uuids of hosts without power, or whose agent was ended: switching them on brings either back."""
     blocks: BlockStore = attrs.field(factory=BlockStore)
     """What is on the disks."""
+    send_logs: Callable[[str, str, str], None] = lambda host, name, destination: None
+    """Has what a host logs sent to a collector: its uuid, its name, and the collector or nothing."""
     uploads: dict[str, Upload] = attrs.field(factory=dict)
     """What is being written, by the names of the uploads."""
