@@ -15,24 +15,8 @@ def test_without_a_word_it_is_root_at_this_machine():
 
 
 def test_switches_are_taken_wherever_they_stand_and_the_rest_keeps_its_order():
-    words = [
-        "-s",
-        "h",
-        "-p",
-        "8443",
-        "vm-list",
-        "--minimal",
-        "params=uuid",
-        "-u",
-        "me",
-        "-pw",
-        "p=w",
-        "--force",
-        "--nossl",
-        "--debug",
-        "--debug-on-fail",
-        "--verify",
-    ]
+    switches = ["-u", "me", "-pw", "p=w", "--force", "--nossl", "--debug", "--debug-on-fail", "--verify"]
+    words = ["-s", "h", "-p", "8443", "vm-list", "--minimal", "params=uuid", *switches]
     options = read(words, {})
     assert (options.server, options.port, options.user, options.password) == ("h", 8443, "me", "p=w")
     assert options.arguments == ["vm-list", "--minimal", "params=uuid", "--force"]
