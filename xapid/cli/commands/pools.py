@@ -9,6 +9,7 @@ from xapid.cli.command import Run, command
 from xapid.cli.failures import CommandFailed
 from xapid.cli.rows import show
 from xapid.cli.values import comma_separated, size
+from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import Ref
 
 
@@ -16,7 +17,13 @@ from xapid.datamodel.types import Ref
 async def pool_join(run: Run) -> None:
     """Make this host a member of another pool."""
     message = "pool.join_force" if run.is_forced else "pool.join"
-    await run.api.long(message, run["master-address"], run["master-username"], run["master-password"])
+    task = await run.api.call(f"Async.{message}", run["master-address"], run["master-username"], run["master-password"])
+    try:
+        await run.api.wait(task)
+    except XenAPIError as error:
+        # A host that has joined has forgotten its own sessions and tasks.
+        if error.code not in ("SESSION_INVALID", "HOST_IS_SLAVE") and error.params[:2] != ("task", task):
+            raise
     run.printer.message("Host agent will restart and attempt to join pool shortly...")
 
 
