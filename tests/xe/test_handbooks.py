@@ -134,8 +134,8 @@ PRINTED = [
         "{shared}",
     ),
     (
-        "xe vm-start vm='web server' && until xe vm-list name-label='web server' params=allowed-operations | grep -q pool_migrate; do"
-        " sleep 0.1; done; xe vm-migrate vm='web server' host={host2} compress=true live=true",
+        "xe vm-start vm='web server' && until xe vm-list name-label='web server' params=allowed-operations"
+        " | grep -q pool_migrate; do sleep 0.1; done; xe vm-migrate vm='web server' host={host2} compress=true live=true",
         "xe vm-param-get uuid={vm} param-name=resident-on", "{host2}",
     ),
 ]  # fmt: skip
