@@ -38,6 +38,7 @@ from xapid.http.gate import Gate
 from xapid.http.measures import Measures
 from xapid.http.on_behalf import OnBehalf
 from xapid.http.own_view import OwnView
+from xapid.http.resource_report import ResourceReport
 from xapid.http.server import HttpServer, Limits
 from xapid.http.tls import HTTP_PROTOCOL, PinnedClient, TlsPolicy
 from xapid.http.web_console import WebConsole
@@ -273,7 +274,8 @@ class Daemon:
     def _root(self, authenticator: HttpAuthenticator) -> Serve:
         files = WebConsole().serve if self.config.web_root is None else WebRoot(self.config.web_root).serve
         gate = Gate(authenticator)
-        return OwnView(self._measures, self._problem, self._reactor, gate=gate, otherwise=files).serve
+        report = ResourceReport(self.pool.db, self.pool.services, self._reactor, gate, files)
+        return OwnView(self._measures, self._problem, self._reactor, gate=gate, otherwise=report.serve).serve
 
     @property
     def _measures(self) -> Measures:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from command_lines import command_lines
 from machine import CLIENT_CORE, HERE, SERVER_CORE, pinned, tool
 from pools import evacuation, forwarded_calls, joining, signs_of_life
 from servers import Nginx, Server, Stock, Xapid, body
@@ -320,4 +321,5 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "beats": signs_of_life,
     "join": joining,
     "evacuation": evacuation,
+    "xe": command_lines,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from urllib.parse import urlencode
 
 from xapid.cli import selectors, values
@@ -12,6 +13,7 @@ from xapid.cli.rows import show
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import Ref, Set
+from xapid.report.writing import FORMATS
 
 
 def address(path: str, api: Api, task: str | None = None, **query: str | None) -> str:
@@ -235,6 +237,16 @@ async def pool_restore_database(run: Run) -> None:
     run.printer.message(
         "Host will reboot with restored database in a moment..." if dry_run == "false" else "Dry-run backup restore successful"
     )
+
+
+@command("pool-resource-export", "filename [format] |standard")
+async def pool_resource_export(run: Run) -> None:
+    """Write a report of the pool's servers, networks, VDIs, storage, VMs and GPUs into a file: xlsx or csv."""
+    ending = PurePath(run["filename"]).suffix.removeprefix(".").lower()
+    form = run.args.find("format") or (ending if ending in FORMATS else "xlsx")
+    if form not in FORMATS:
+        raise CommandFailed(f"Invalid format. Must be {' or '.join(FORMATS)}")
+    await _get(run, run["filename"], "/resource_report", "Export resource data", format=form)
 
 
 @command("pool-retrieve-wlb-report", "report [filename] |local")
