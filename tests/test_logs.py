@@ -14,8 +14,8 @@ from xapid.testing.in_process import Server, config
 
 
 @contextmanager
-def a_request():
-    token = doing.set(Doing("r-1", "VM.start", "OpaqueRef:task"))
+def a_request(what="VM.start"):
+    token = doing.set(Doing("r-1", what, "OpaqueRef:task"))
     yield
     doing.reset(token)
 
@@ -56,7 +56,9 @@ def test_a_line_for_people_ends_with_the_request():
 
 
 def test_nobody_forges_a_line_by_what_he_asks_for():
-    assert Doing("r", "GET /a\nb\u2028").what == "GET /a?b?"
+    with a_request("GET /a\nb\u2028"):
+        assert "r-1: GET /a?b? " in logs.as_text(event())
+        assert json.loads(logs.as_json(event()))["call"] == "GET /a\nb\u2028"
     assert logs.number("my-own.42") == "my-own.42"
     assert logs.number("a\nb") != "a\nb"
     assert logs.number(None) != logs.number(None)

@@ -42,13 +42,13 @@ def _one_line(text: str) -> str:
     return _UNFIT.sub("?", text)
 
 
-@attrs.frozen
+@attrs.define
 class Doing:
     """A request that is being served: its number, the name of its call or its method and path, and its task."""
 
     request: str
-    what: str = attrs.field(converter=_one_line)
-    task: str = attrs.field(default="", converter=_one_line)
+    what: str
+    task: str = ""
 
 
 doing: ContextVar[Doing | None] = ContextVar("doing", default=None)
@@ -99,8 +99,8 @@ def as_text(event: LogEvent) -> str | None:
     if text is None or now is None:
         return text
     first, newline, rest = text.partition("\n")
-    task = f" {now.task}" if now.task else ""
-    return f"{first} [request {now.request}: {now.what}{task}]{newline}{rest}"
+    task = f" {_one_line(now.task)}" if now.task else ""
+    return f"{first} [request {now.request}: {_one_line(now.what)}{task}]{newline}{rest}"
 
 
 def as_json(event: LogEvent) -> str | None:
