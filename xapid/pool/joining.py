@@ -75,7 +75,6 @@ class Joining:
         host, port = split_address(address, self._port())
         redirected = False
         while True:
-            assert self._common.peers.network is not None
             client = self._common.peers.network.client(host, port)
             try:
                 session = await client.call("session.login_with_password", user, password, "2.23", "xapid")

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import attrs
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
+from twisted.internet.error import NoRouteError
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IProtocolFactory, IStreamClientEndpoint
+from zope.interface import implementer
 
 from xapid.datamodel.errors import XenAPIError
 from xapid.pool.client import XenAPIClient
@@ -33,6 +36,26 @@ class Network(Protocol):
 
     def client(self, address: str, port: int) -> Client:
         """The XenAPI of a server whose certificate nobody knows yet."""
+
+
+@implementer(IStreamClientEndpoint)
+class _Nobody:
+    """An endpoint with nobody at it."""
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
+        return fail(NoRouteError())  # type: ignore[no-untyped-call]  # Twisted's has no types
+
+
+class NoNetwork:
+    """Reaches nobody: what pools without sockets have."""
+
+    def endpoint(self, place: Place, knows: Callable[[str], bool]) -> IStreamClientEndpoint:
+        """See :class:`Network`."""
+        return _Nobody()
+
+    def client(self, address: str, port: int) -> Client:
+        """See :class:`Network`. Errors: JOINING_HOST_CONNECTION_FAILED."""
+        raise XenAPIError("JOINING_HOST_CONNECTION_FAILED")
 
 
 @attrs.frozen

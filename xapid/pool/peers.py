@@ -24,7 +24,7 @@ from xapid.datamodel.types import NULL_REF
 from xapid.pool.dialling import Peer, Refused
 from xapid.pool.link import HostLink
 from xapid.pool.membership import Membership, Place
-from xapid.pool.network import Network
+from xapid.pool.network import Network, NoNetwork
 from xapid.pool.outcomes import Outcomes
 from xapid.pool.secrets import PoolSecrets
 
@@ -74,7 +74,7 @@ class Peers:
         self._peers: dict[str, Peer] = {}
         self._doors: set[HostLink] = set()
         self._outcomes = Outcomes()
-        self.network: Network | None = None
+        self.network: Network = NoNetwork()
         self.carry_out: Ask = _refuse
         """What answers other daemons once they have been greeted."""
         self.met: Callable[[Greeting], None] = lambda greeting: None
@@ -104,7 +104,6 @@ class Peers:
 
         ``secret`` is that of its pool, if it is not ours; ``met`` is told what it says of itself.
         """
-        assert self.network is not None
 
         async def greet(link: HostLink) -> None:
             met(await self._greet(link, self._secrets.current if secret is None else secret))
