@@ -166,6 +166,8 @@ class Daemon:
         )
         assert self._certificate is not None
         federation = self.pool.services.pool
+        if state is not None:
+            federation.seal_copies(state.seal())
         self.tls = TlsPolicy(self._certificate, federation.membership.is_pinned)
         services = self.pool.services
         services.restart = lambda seconds: self._reactor.callLater(seconds, self.restart)

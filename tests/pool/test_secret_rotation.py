@@ -79,7 +79,7 @@ def test_a_stage_that_fails_is_told_and_gone_on_from(street: Street, three: list
     assert all_connected(street, three)
     assert refused(api.pool.designate_new_master, api.host.get_by_uuid(member.host)) == ["POOL_SECRET_ROTATION_PENDING"]
     member.federation.common.secrets.stage = original
-    new = coordinator.pool.db.meta["secret-rotation"]
+    new = coordinator.pool.db.meta["pool-secret-rotation"]
     api.pool.rotate_secret()
     assert [holding(each) for each in three] == [(coordinator.federation.secret,)] * 3
     assert coordinator.federation.secret in new

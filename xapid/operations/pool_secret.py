@@ -15,7 +15,8 @@ from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
 from xapid.placement.checks import is_live
 
-CHECKPOINT: Final = "secret-rotation"
+CHECKPOINT: Final = "pool-secret-rotation"
+"""Its name begins like that of the secret, since it holds two: such facts are sealed where they are kept."""
 _STAGES: Final = (
     ("accept", "host.notify_accept_new_pool_secret"),
     ("send", "host.notify_send_new_pool_secret"),

@@ -2,7 +2,7 @@
 
 A copy is a zlib stream of JSON lines: a head, then ``[class, reference, fields]`` for each object that lasts. It has the state
 of one moment. What belongs to one daemon alone (its name, whom it trusts and follows, sessions, tasks) is not in it. It holds
-the password's hash and secrets, so it travels between daemons of the pool only, and lies in the state directory.
+the password's hash and secrets, so it travels between daemons of the pool only, and lies sealed in the state directory.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from xapid.database import Database, Row
+from xapid.database.journal import Seal
 from xapid.database.journal.notation import ClassReader, Sharing, written
 from xapid.pool.membership import OWN_KEYS
 from xapid.pool.secrets import OTHER, SECRET
@@ -30,8 +31,11 @@ AT_ONCE: Final = 500
 PIECE: Final = 4 << 20
 """Bytes of a copy that are sent at once."""
 _LEFT_OUT: Final = frozenset({"session", "task", "role"})
-_KEPT: Final = (*OWN_KEYS, SECRET, OTHER, "generation")
-"""Beginnings of the keys of facts that are not in a copy, and that loading one leaves alone."""
+
+
+def _is_own(key: str) -> bool:
+    """Whether a fact is this daemon's alone: it is not in a copy, and loading one leaves it alone."""
+    return key.startswith(OWN_KEYS) or key in (SECRET, OTHER, "generation")
 
 
 @attrs.frozen
@@ -49,13 +53,17 @@ class CopyStore:
     def __init__(self, directory: Path | None) -> None:
         self._file = None if directory is None else directory / FILE
         self._newest: Copy | None = None
+        self.seal: Seal | None = None
+        """What copies are sealed with that lie on disk."""
 
     @property
     def newest(self) -> Copy | None:
-        """The copy that was given last."""
+        """The copy that was given last. Raises ValueError for one that was sealed with another key."""
         if self._newest is None and self._file is not None and self._file.exists():
             head, _, body = self._file.read_bytes().partition(b"\n")
             facts = orjson.loads(head)
+            if self.seal is not None:
+                body = self.seal.open_bytes(body, FILE)
             self._newest = Copy(facts["generation"], facts["epoch"], body)
         return self._newest
 
@@ -64,7 +72,8 @@ class CopyStore:
         self._newest = copy
         if self._file is not None:
             head = orjson.dumps({"generation": copy.generation, "epoch": copy.epoch})
-            write_whole(self._file, head + b"\n" + copy.body)
+            body = copy.body if self.seal is None else self.seal.close_bytes(copy.body, FILE)
+            write_whole(self._file, head + b"\n" + body)
 
     def forget(self) -> None:
         """Keep none."""
@@ -76,7 +85,7 @@ class CopyStore:
 async def make(db: Database, clock: IReactorTime, epoch: int) -> Copy:
     """A copy of the database as it is now. Others may go on with it while it is written."""
     generation = db.generation
-    meta = {key: value for key, value in db.meta.items() if not key.startswith(_KEPT)}
+    meta = {key: value for key, value in db.meta.items() if not _is_own(key)}
     rows = list(_lasting(db))
     stream = zlib.compressobj(1)
     head = {"format": FORMAT, "generation": generation, "meta": meta, "objects": len(rows)}
@@ -121,7 +130,7 @@ def replace(db: Database, objects: list[tuple[str, str, dict[str, Any]]], meta: 
     db.generation = max(db.generation, generation)
     with db.transaction() as tx:
         clear(db)
-        for key in [key for key in db.meta if not key.startswith(_KEPT)]:
+        for key in [key for key in db.meta if not _is_own(key)]:
             tx.set_meta(key, None)
         for key, value in meta.items():
             tx.set_meta(key, value)

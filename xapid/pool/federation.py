@@ -24,6 +24,7 @@ from xapid.agent.values import AgentFailure
 from xapid.auth.passwords import Passwords
 from xapid.config import Config
 from xapid.database import Database
+from xapid.database.journal import Seal
 from xapid.datamodel.errors import XenAPIError
 from xapid.ids import Ids
 from xapid.pool.agents import HostAgents
@@ -91,6 +92,10 @@ class Federation:
         peers.met = self.succession.met
         peers.lost = self.following.lost
         peers.carry_out = Requests(self).answer
+
+    def seal_copies(self, seal: Seal) -> None:
+        """What copies of the database are sealed with that lie on disk."""
+        self._store.seal = seal
 
     # Beginning and end --------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ EPOCH: Final = "epoch"
 BEGAN: Final = "began:"
 PROPOSAL: Final = "proposal"
 HANDING_OVER: Final = "handing-over"
-JOINING: Final = "joining"
+JOINING: Final = "pool-secret-joining"
 RELEASED: Final = "released"
 OWN_KEYS: Final = (PIN, MEMBER, EXPECTED, LEAVING, LEADER, SELF, EPOCH, PROPOSAL, HANDING_OVER, JOINING, RELEASED)
 """Prefixes of facts that are each daemon's own and never come with a copy of the database."""

@@ -211,7 +211,10 @@ class Succession:
         led_by = membership.leader
         agents = {place.host: common.own_agent(place.host) for place in own}
         if led_by is not None:
-            copy = self._store.newest
+            try:
+                copy = self._store.newest
+            except ValueError as problem:
+                raise XenAPIError("INTERNAL_ERROR", f"The copy of the pool's database cannot be read: {problem}") from problem
             if copy is None:
                 raise XenAPIError("INTERNAL_ERROR", "This host has no copy of the pool's database")
             self._following.stop()

@@ -39,18 +39,23 @@ class Seal:
 
     def close(self, text: str, what: str) -> str:
         """``text``, sealed; ``what`` it is must be known to open it."""
+        return base64.b64encode(self.close_bytes(text.encode("utf-8", "surrogatepass"), what)).decode()
+
+    def close_bytes(self, data: bytes, what: str) -> bytes:
+        """The same for bytes."""
         nonce = os.urandom(_NONCE)
-        made = self._cipher.encrypt(nonce, text.encode("utf-8", "surrogatepass"), what.encode())
-        return base64.b64encode(nonce + made).decode()
+        return nonce + self._cipher.encrypt(nonce, data, what.encode())
 
     def open(self, sealed: str, what: str) -> str:
         """What :meth:`close` was given. Raises ValueError for what was sealed with another key, or changed."""
-        raw = base64.b64decode(sealed, validate=True)
+        return self.open_bytes(base64.b64decode(sealed, validate=True), what).decode("utf-8", "surrogatepass")
+
+    def open_bytes(self, raw: bytes, what: str) -> bytes:
+        """What :meth:`close_bytes` was given. Raises ValueError."""
         try:
-            plain = self._cipher.decrypt(raw[:_NONCE], raw[_NONCE:], what.encode())
+            return self._cipher.decrypt(raw[:_NONCE], raw[_NONCE:], what.encode())
         except (InvalidTag, ValueError) as problem:
             raise ValueError(f"{what} was not sealed with this key") from problem
-        return plain.decode("utf-8", "surrogatepass")
 
 
 @cache
