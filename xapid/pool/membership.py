@@ -212,6 +212,8 @@ class Membership:
 
     def follow(self, leader: Place, epoch: int | None = None) -> None:
         """From now on this daemon is a member."""
+        if self.leader == leader and epoch in (None, self.epoch):
+            return
         with self._db.transaction() as tx:
             tx.set_meta(LEADER, _text(leader))
             if epoch is not None:
@@ -240,17 +242,18 @@ class Membership:
 
     def take_roster(self, roster: dict[str, Any]) -> None:
         """Know everyone whom the coordinator knows, and nobody else."""
-        places = [Place(**place) for place in roster["places"]]
-        own = self.own
+        others = [place for place in (Place(**place) for place in roster["places"]) if place.who != self.own]
+        wanted = {EPOCH: str(roster["epoch"])}
+        wanted |= {MEMBER + place.host: _text(place) for place in others}
+        wanted |= {PIN + daemon: pem for daemon, pem in roster["pins"].items()}
+        present = {key: value for key, value in self._db.meta.items() if key.startswith((MEMBER, PIN)) or key == EPOCH}
+        if wanted == present:
+            return
         with self._db.transaction() as tx:
-            tx.set_meta(EPOCH, str(roster["epoch"]))
-            for key in [key for key in self._db.meta if key.startswith((MEMBER, PIN))]:
+            for key in present.keys() - wanted.keys():
                 tx.set_meta(key, None)
-            for place in places:
-                if place.who != own:
-                    tx.set_meta(MEMBER + place.host, _text(place))
-            for daemon, pem in roster["pins"].items():
-                tx.set_meta(PIN + daemon, pem)
+            for key, value in wanted.items():
+                tx.set_meta(key, value)
 
 
 def _text(place: Place) -> str:
