@@ -12,7 +12,7 @@ from twisted.internet import defer
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
-from twisted.web.client import Agent, ResponseFailed
+from twisted.web.client import Agent, RequestTransmissionFailed, ResponseFailed
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
@@ -20,6 +20,10 @@ from xapid.datamodel.errors import XenAPIError
 
 TIMEOUT: Final = 60
 OK: Final = 200
+UNREACHED: Final = (
+    ConnectError, RequestTransmissionFailed, ResponseFailed, SSL.Error, defer.TimeoutError, defer.CancelledError, OSError,
+)  # fmt: skip
+"""What it comes to when there is no server, or none that speaks TLS and HTTP."""
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -72,7 +76,7 @@ class XenAPIClient:
         try:
             response = await self._http.post(self._url, json=body, timeout=TIMEOUT)
             content = await treq.content(response)
-        except (ConnectError, ResponseFailed, defer.TimeoutError, defer.CancelledError, OSError) as problem:
+        except UNREACHED as problem:
             raise self._failed() from problem
         try:
             answer = orjson.loads(content) if response.code == OK else {}
