@@ -1,23 +1,21 @@
 """``/export_raw_vdi`` and ``/import_raw_vdi``: the contents of disks, in several formats.
 
-Downloads say nothing of their length and end with the connection. Uploads are answered before their body is read, because
-clients wait for that, and an upload of nothing, with which some ask where to go, does nothing. A host that does not reach the
-storage sends clients to one that does. How it went is told by the task.
+An upload of nothing, with which some ask where to go, does nothing. A host that does not reach the storage sends clients to one
+that does. How it went is told by the task.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NoReturn
+from typing import Final
 
-from xapid import __version__
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import Ref
 from xapid.dispatch.places import Mark, hosts_of_sr
-from xapid.http import pages
+from xapid.http import transfers
 from xapid.http.exchange import Exchange, Serve
-from xapid.http.work import BARE, Work, Works
+from xapid.http.work import Works
 from xapid.operations import allowed, vdi_transfer
 from xapid.operations.vdi_transfer import FORMATS, Incoming
 from xapid.wire.xmlrpc import value_text
@@ -25,12 +23,11 @@ from xapid.wire.xmlrpc import value_text
 UNKNOWN_LENGTH: Final = 1125899906842624
 """What a client announces that does not know how much it will send; it ends the connection after the last byte."""
 _TYPES: Final = {
-    "raw": "application/octet-stream",
+    "raw": transfers.BYTES,
     "vhd": "application/vhd",
     "tar": "application/x-tar",
     "qcow2": "application/x-qemu-disk",
 }
-_CONTENT: Final = ("content-type", "application/octet-stream")
 
 
 class VdiActions:
@@ -56,23 +53,24 @@ class VdiActions:
         async with self._works.carried(exchange, work):
             format_ = FORMATS.get(query.get("format", "raw"))
             if format_ is None:
-                self._refuse(exchange, 404, _unknown(query))
+                transfers.refuse(exchange, 404, _unknown(query))
             disk = self._disk(query.get("vdi", ""))
+            filename = f"{disk.uuid}.{format_}"
             base = self._disk(query["base"]) if query.get("base") else None
             async with self._works.dispatcher.work(work.session, work.task, exchange.origin, Mark(disk, "copy")) as context:
                 pieces = vdi_transfer.give_out(context, disk, format_, base)
                 async for piece in pieces:
                     if not exchange.started:
-                        self._start_download(exchange, work, disk, format_)
+                        transfers.begin_download(exchange, work, filename, content_type=_TYPES[format_])
                     exchange.write(piece)
                     await exchange.drained()
                 if not exchange.started:
-                    self._start_download(exchange, work, disk, format_)
+                    transfers.begin_download(exchange, work, filename, content_type=_TYPES[format_])
 
     async def put(self, exchange: Exchange) -> None:
         """Serves ``PUT /import_raw_vdi``."""
         query = exchange.head.query
-        if self._is_elsewhere(exchange) or self._is_probe(exchange):
+        if self._is_elsewhere(exchange) or transfers.only_asks(exchange):
             return
         work = self._works.begin(exchange, "VDI.import_raw")
         if work is None:
@@ -80,7 +78,7 @@ class VdiActions:
         async with self._works.carried(exchange, work):
             format_ = FORMATS.get(query.get("format", "raw"))
             if exchange.head.is_chunked or format_ is None:
-                self._refuse(exchange, 404, _unknown(query))
+                transfers.refuse(exchange, 404, _unknown(query))
             length = exchange.head.length
             length = None if length == UNKNOWN_LENGTH else length
             incoming = Incoming(
@@ -92,7 +90,7 @@ class VdiActions:
             )
             disk, sr = self._target(exchange, incoming)
             async with self._works.dispatcher.work(work.session, work.task, exchange.origin) as context:
-                self._start_upload(exchange, work)
+                transfers.begin_upload(exchange, work)
                 if disk is not None:
                     ref = await vdi_transfer.take_in(context, incoming, disk)
                 else:
@@ -116,7 +114,7 @@ class VdiActions:
             allowed.check(self._db, sr, "vdi_create")
             return None, sr
         except XenAPIError as error:
-            self._refuse(exchange, 400, error)
+            transfers.refuse(exchange, 400, error)
 
     # Both ---------------------------------------------------------------------------------------------------------------
 
@@ -134,35 +132,6 @@ class VdiActions:
         else:
             sr = srs.find(query.get("sr_id", "")) or srs.find_uuid(query.get("sr_uuid", ""))
         return sr is not None and self._works.elsewhere(exchange, hosts_of_sr(self._db, sr))
-
-    @staticmethod
-    def _is_probe(exchange: Exchange) -> bool:
-        """Whether a client only asks, with an upload of nothing, whether this is the place; it has been told."""
-        if exchange.head.length != 0 or exchange.head.is_chunked:
-            return False
-        exchange.start(200, [*BARE, _CONTENT], "HTTP/1.1")
-        return True
-
-    @staticmethod
-    def _start_upload(exchange: Exchange, work: Work) -> None:
-        exchange.start(200, [*BARE, ("task-id", work.task.ref), _CONTENT], "HTTP/1.1")
-
-    @staticmethod
-    def _start_download(exchange: Exchange, work: Work, disk: Row, format_: str) -> None:
-        head = [
-            ("Connection", "close"),
-            ("cache-control", pages.NO_CACHE),
-            ("task-id", work.task.ref),
-            ("Server", f"xapid/{__version__}"),
-            ("content-type", _TYPES[format_]),
-            ("Content-Disposition", f'attachment; filename="{disk.uuid}.{format_}"'),
-        ]
-        exchange.start(200, head, "HTTP/1.1")
-
-    @staticmethod
-    def _refuse(exchange: Exchange, status: int, error: XenAPIError) -> NoReturn:
-        exchange.start(status, BARE, "HTTP/1.1")
-        raise error
 
 
 def _unknown(query: Mapping[str, str]) -> XenAPIError:

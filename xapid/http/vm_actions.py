@@ -1,34 +1,31 @@
 """``/export``, ``/import``, ``/export_metadata`` and ``/import_metadata``: VMs as archives.
 
-Downloads say nothing of their length and end with the connection, but for metadata. Uploads are answered before their body is
-read, because clients wait for that, and an upload of nothing, with which some ask where to go, does nothing. A host that does
-not reach the storage sends clients to one that does.
+An upload of nothing, with which some ask where to go, does nothing. A host that does not reach the storage sends clients to one
+that does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Final, NoReturn
+from typing import Final
 
-from xapid import __version__
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import Ref, Set
 from xapid.dispatch.context import CallContext
 from xapid.dispatch.places import Mark, hosts_of_sr
-from xapid.http import pages
+from xapid.http import transfers
 from xapid.http.chunks import CHUNK
 from xapid.http.exchange import Exchange, Serve
-from xapid.http.work import BARE, Work, Works
+from xapid.http.work import Work, Works
 from xapid.operations import disks, vm_transfer
 from xapid.operations.vm_archive import DEVICES, Extent, own_disks
 from xapid.operations.vm_import import Request
 from xapid.wire.xmlrpc import value_text
 
 VMS: Final = Set(Ref("VM"))
-_CONTENT: Final = ("content-type", "application/octet-stream")
-_ATTACHMENT: Final = ("Content-Disposition", 'attachment; filename="export.xva"')
+_FILE: Final = "export.xva"
 _DISK: Final = "vdi:"
 _NIC: Final = "vif:"
 
@@ -63,7 +60,7 @@ class VmActions:
         async with self._works.carried(exchange, work):
             vm = self._vm(exchange)
             packer = vm_transfer.packing(vm_transfer.METHODS.get(query.get("use_compression", ""), ""))
-            self._start_download(exchange, work)
+            transfers.begin_download(exchange, work, _FILE, version="HTTP/1.0")
             async with self._context(exchange, work, Mark(vm, "export")) as context:
                 async for piece in vm_transfer.export(context, vm, packer, power_state=_said(query, "preserve_power_state")):
                     exchange.write(piece)
@@ -89,43 +86,31 @@ class VmActions:
             marks = [] if _said(query, "all") else [Mark(vm, "metadata_export") for vm in vms]
             async with self._context(exchange, work, *marks) as context:
                 data = vm_transfer.export_metadata(context, vms, extent)
-            self._start_download(exchange, work, ("Content-Length", str(len(data))))
+            transfers.begin_download(exchange, work, _FILE, length=len(data))
             for at in range(0, len(data), CHUNK):
                 exchange.write(data[at : at + CHUNK])
                 await exchange.drained()
-
-    def _start_download(self, exchange: Exchange, work: Work, *more: tuple[str, str]) -> None:
-        head = [
-            ("Connection", "close"),
-            *more,
-            ("cache-control", pages.NO_CACHE),
-            ("task-id", work.task.ref),
-            ("Server", f"xapid/{__version__}"),
-            _CONTENT,
-            _ATTACHMENT,
-        ]
-        exchange.start(200, head, "HTTP/1.0" if not more else "HTTP/1.1")
 
     # Uploads ------------------------------------------------------------------------------------------------------------
 
     async def put_import(self, exchange: Exchange) -> None:
         """Serves ``PUT /import``."""
         query = exchange.head.query
-        if self._is_elsewhere(exchange) or self._is_probe(exchange):
+        if self._is_elsewhere(exchange) or transfers.only_asks(exchange):
             return
         work = self._works.begin(exchange, "VM.import")
         if work is None:
             return
         async with self._works.carried(exchange, work):
             if exchange.head.is_chunked:
-                self._refuse(exchange, 403, XenAPIError("IMPORT_ERROR_CANNOT_HANDLE_CHUNKED"))
+                transfers.refuse(exchange, 403, XenAPIError("IMPORT_ERROR_CANNOT_HANDLE_CHUNKED"))
             async with self._context(exchange, work) as context:
                 try:
                     sr = vm_transfer.place_for_disks(context, query.get("sr_id"), query.get("sr_uuid"))
                     disks.host_with(self._db, context.host, sr)
                 except XenAPIError as error:
-                    self._refuse(exchange, 400, error)
-                self._start_upload(exchange, work)
+                    transfers.refuse(exchange, 400, error)
+                transfers.begin_upload(exchange, work)
                 request = Request(sr=sr.ref, restore=_said(query, "restore"), force=_said(query, "force"))
                 vms = await vm_transfer.take_in(context, exchange.read, request)
                 work.result = value_text(VMS, vms)
@@ -133,15 +118,15 @@ class VmActions:
     async def put_import_metadata(self, exchange: Exchange) -> None:
         """Serves ``PUT /import_metadata``."""
         query = exchange.head.query
-        if self._is_probe(exchange):
+        if transfers.only_asks(exchange):
             return
         work = self._works.begin(exchange, "VM.metadata_import")
         if work is None:
             return
         async with self._works.carried(exchange, work):
             if exchange.head.is_chunked:
-                self._refuse(exchange, 403, XenAPIError("IMPORT_ERROR_CANNOT_HANDLE_CHUNKED"))
-            self._start_upload(exchange, work)
+                transfers.refuse(exchange, 403, XenAPIError("IMPORT_ERROR_CANNOT_HANDLE_CHUNKED"))
+            transfers.begin_upload(exchange, work)
             request = Request(
                 restore=_said(query, "restore"),
                 force=_said(query, "force"),
@@ -165,17 +150,6 @@ class VmActions:
             sr = next((table.find(pool.default_SR) for pool in self._db.table("pool")), None)
         return sr is not None and sr.content_type != "iso" and self._works.elsewhere(exchange, hosts_of_sr(self._db, sr))
 
-    @staticmethod
-    def _is_probe(exchange: Exchange) -> bool:
-        """Whether a client only asks, with an upload of nothing, whether this is the place; it has been told."""
-        if exchange.head.length != 0 or exchange.head.is_chunked:
-            return False
-        exchange.start(200, [*BARE, _CONTENT], "HTTP/1.1")
-        return True
-
-    def _start_upload(self, exchange: Exchange, work: Work) -> None:
-        exchange.start(200, [*BARE, ("task-id", work.task.ref), _CONTENT], "HTTP/1.1")
-
     # Both ---------------------------------------------------------------------------------------------------------------
 
     def _context(self, exchange: Exchange, work: Work, *marks: Mark) -> AbstractAsyncContextManager[CallContext]:
@@ -197,11 +171,6 @@ class VmActions:
         srs = {disk.SR for disk in own_disks(self._db, vm)}
         reach = [set(hosts_of_sr(self._db, self._db.get("SR", ref))) for ref in srs]
         return sorted(set.intersection(*reach)) if reach else []
-
-    @staticmethod
-    def _refuse(exchange: Exchange, status: int, error: XenAPIError) -> NoReturn:
-        exchange.start(status, BARE, "HTTP/1.1")
-        raise error
 
 
 def _said(query: Mapping[str, str], name: str, *, otherwise: bool = False) -> bool:

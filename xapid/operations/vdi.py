@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from xapid.agent.interface import IStorage
 from xapid.agent.values import VdiSpec, VdiState
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
@@ -42,8 +44,19 @@ __all__ = [
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
+_Duplicate = Callable[[str, str, VdiSpec], Awaitable[VdiState]]
+
+
 def _sr_of(db: Database, vdi: Row) -> Row:
     return db.get("SR", vdi.SR)
+
+
+def _place(context: Context, vdi: str) -> tuple[Row, Row, IStorage]:
+    """A disk, its SR, and an agent that reaches both. Errors: VDI_NOT_MANAGED, those of :func:`storage_for`."""
+    disk = context.db.get("VDI", vdi)
+    disks.assert_managed(disk)
+    sr = _sr_of(context.db, disk)
+    return disk, sr, storage_for(context, sr)
 
 
 async def create(context: Context, args: dict[str, Any]) -> str:
@@ -70,14 +83,11 @@ async def create(context: Context, args: dict[str, Any]) -> str:
 
 
 async def destroy(context: Context, self: str) -> None:
-    db = context.db
-    vdi = db.get("VDI", self)
-    disks.assert_managed(vdi)
-    sr = _sr_of(db, vdi)
+    vdi, sr, storage = _place(context, self)
     with storage_errors(sr, vdi):
-        freed = await storage_for(context, sr).vdi_destroy(sr.uuid, vdi.uuid)
-    with db.transaction() as tx:
-        disks.remove(tx, db, vdi, vbds=True, freed=freed)
+        freed = await storage.vdi_destroy(sr.uuid, vdi.uuid)
+    with context.db.transaction() as tx:
+        disks.remove(tx, context.db, vdi, vbds=True, freed=freed)
 
 
 async def forget(context: Context, vdi: str) -> None:
@@ -92,41 +102,32 @@ async def forget(context: Context, vdi: str) -> None:
 
 
 async def snapshot(context: Context, vdi: str, driver_params: dict[str, str]) -> str:
-    db = context.db
-    disk = db.get("VDI", vdi)
-    disks.assert_managed(disk)
-    sr = _sr_of(db, disk)
-    with storage_errors(sr, disk):
-        spec = disks.spec_of(disk, context.ids.uuid(), read_only=False)
-        storage = storage_for(context, sr)
-        state = await storage.vdi_snapshot(sr.uuid, disk.uuid, spec)
-        source = await storage.vdi_stat(sr.uuid, disk.uuid)
+    disk = context.db.get("VDI", vdi)
     fields = {
-        **disks.inherited(disk),
         "read_only": disk.read_only,
         "is_a_snapshot": True,
         "snapshot_of": vdi,
         "snapshot_time": context.now(),
         "cbt_enabled": disk.cbt_enabled,
     }
-    with db.transaction() as tx:
-        disks.shares(tx, disk, source)
-        return disks.record(tx, db, state, **fields)
+    return await _duplicated(context, vdi, lambda storage: storage.vdi_snapshot, fields)
 
 
 async def clone(context: Context, vdi: str, driver_params: dict[str, str]) -> str:
+    return await _duplicated(context, vdi, lambda storage: storage.vdi_clone, {})
+
+
+async def _duplicated(context: Context, vdi: str, method: Callable[[IStorage], _Duplicate], fields: dict[str, Any]) -> str:
+    """Make a disk of the same contents, by a ``method`` of the storage; it differs in ``fields``. Returns its reference."""
     db = context.db
-    disk = db.get("VDI", vdi)
-    disks.assert_managed(disk)
-    sr = _sr_of(db, disk)
+    disk, sr, storage = _place(context, vdi)
     with storage_errors(sr, disk):
         spec = disks.spec_of(disk, context.ids.uuid(), read_only=False)
-        storage = storage_for(context, sr)
-        state = await storage.vdi_clone(sr.uuid, disk.uuid, spec)
+        state = await method(storage)(sr.uuid, disk.uuid, spec)
         source = await storage.vdi_stat(sr.uuid, disk.uuid)
     with db.transaction() as tx:
         disks.shares(tx, disk, source)
-        return disks.record(tx, db, state, **disks.inherited(disk))
+        return disks.record(tx, db, state, **{**disks.inherited(disk), **fields})
 
 
 async def copy(context: Context, vdi: str, sr: str, base_vdi: str, into_vdi: str) -> str:
@@ -166,26 +167,17 @@ async def resize_online(context: Context, vdi: str, size: int) -> None:
 
 
 async def _resize(context: Context, ref: str, size: int) -> None:
-    db = context.db
-    vdi = db.get("VDI", ref)
-    disks.assert_managed(vdi)
-    sr = _sr_of(db, vdi)
+    vdi, sr, storage = _place(context, ref)
     with storage_errors(sr, vdi):
-        storage = storage_for(context, sr)
-        state = await storage.vdi_resize(sr.uuid, vdi.uuid, size)
-        await disks.settle(db, storage, sr, vdi, state)
+        await disks.settle(context.db, storage, sr, vdi, await storage.vdi_resize(sr.uuid, vdi.uuid, size))
 
 
 async def update(context: Context, vdi: str) -> None:
-    db = context.db
-    disk = db.get("VDI", vdi)
-    disks.assert_managed(disk)
-    sr = _sr_of(db, disk)
+    disk, sr, storage = _place(context, vdi)
     with storage_errors(sr, disk):
-        storage = storage_for(context, sr)
         state = await storage.vdi_stat(sr.uuid, disk.uuid)
-        await disks.settle(db, storage, sr, disk, state)
-    with db.transaction() as tx:
+        await disks.settle(context.db, storage, sr, disk, state)
+    with context.db.transaction() as tx:
         tx.update(vdi, name_label=state["name"], name_description=state["description"])
 
 
