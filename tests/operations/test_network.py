@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 import XenAPI
 
+from xapid.operations import host_networking
+
 STALE = "OpaqueRef:00000000-0000-4000-8000-000000000001"
 
 
@@ -101,3 +103,13 @@ def test_a_blob_hangs_under_its_name(api):
     assert refused(api.network.create_new_blob, network, "icon", "", False) == [
         "MAP_DUPLICATE_KEY", "network", "blobs", network, "icon",
     ]  # fmt: skip
+
+
+def test_a_member_keeps_its_management_interface(world):
+    member = world.make("host")
+
+    def disable(context):
+        context.host = member
+        host_networking.management_disable(context)
+
+    assert world.error(disable) == ("SLAVE_REQUIRES_MANAGEMENT_INTERFACE",)
