@@ -12,6 +12,7 @@ from twisted.internet.defer import succeed
 
 from xapid.agent.simulator.disks.blocks import (
     BLOCK,
+    FULL,
     PIECE,
     PIECES,
     SECTOR,
@@ -110,9 +111,12 @@ class BlockStore:
     def read(self, disk: str, offset: int, length: int) -> bytes:
         """Bytes of a disk, or of what is held."""
         blocks = self.blocks(disk)
-        data = None if not blocks else bytearray(length)
-        if data is None:
+        whole = blocks.get(offset // BLOCK)
+        if whole is not None and whole.segment is not None and whole.mask == FULL and offset % BLOCK + length <= BLOCK:
+            return whole.segment.read(offset // BLOCK, offset % BLOCK, length)
+        if not blocks:
             return bytes(length)
+        data = bytearray(length)
         for block, start, end in split(offset, length):
             held = blocks.get(block)
             if held is not None and held.segment is not None:
