@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 GUARD: Final = Path(__file__).with_name("guard.py")
 LINE, OUTPUT, ERRORS, RESULT, INPUT = range(5)
 MOST_OUTPUT: Final = 64 * 1024
-"""Bytes that are kept of an output stream, unless more is asked for: the last ones."""
+"""Bytes that are kept of an output stream, unless all of it is wanted: the last ones."""
 MOST_RESULT: Final = 1024 * 1024
 KILL_AFTER: Final = 10.0
 """Seconds for the guard to end everything, before it is killed itself."""
@@ -44,6 +44,8 @@ class Ended:
     signal: int | None
     in_time: bool
     """False: the limit was reached, and it was killed."""
+    too_long: bool
+    """Whether it was killed because its output was longer than allowed."""
     output: str
     errors: str
     result: bytes
@@ -64,15 +66,16 @@ class Children:
         limit: float,
         given: bytes = b"",
         environment: Mapping[str, str] | None = None,
-        most_output: int = MOST_OUTPUT,
+        longest_output: int | None = None,
     ) -> Ended:
         """Run ``command`` with ``given`` as its standard input, for at most ``limit`` seconds. Raises OSError.
 
-        It gets the daemon's environment without the daemon's own settings, and ``environment``. Of its standard output the
-        last ``most_output`` bytes are kept. When this is cancelled, it is killed. Raises ValueError for a NUL in ``command``.
+        It gets the daemon's environment without the daemon's own settings, and ``environment``. With ``longest_output``, its
+        standard output is kept as a whole, and it is killed when it prints more. When this is cancelled, it is killed. Raises
+        ValueError for a NUL in ``command``.
         """
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(NOT_INHERITED)}
-        child = _Child(self._clock, given, most_output)
+        child = _Child(self._clock, given, longest_output)
         self._reactor.spawnProcess(
             child,
             sys.executable,
@@ -89,11 +92,12 @@ class _Child(ProcessProtocol):
 
     transport: IProcessTransport | None
 
-    def __init__(self, clock: IReactorTime, given: bytes, most_output: int) -> None:
+    def __init__(self, clock: IReactorTime, given: bytes, longest_output: int | None) -> None:
         self.ended: defer.Deferred[Ended] = defer.Deferred(lambda _: self.end())
         self._clock = clock
         self._given = given
-        self._most = {OUTPUT: most_output, ERRORS: MOST_OUTPUT}
+        self._longest_output = longest_output
+        self._too_long = False
         self._received = {OUTPUT: bytearray(), ERRORS: bytearray(), RESULT: bytearray()}
         self._in_time = True
         self._over = False
@@ -134,8 +138,13 @@ class _Child(ProcessProtocol):
         received += data
         if childFD == RESULT:
             del received[MOST_RESULT:]
-        else:
-            del received[: -self._most[childFD]]
+        elif childFD == ERRORS or self._longest_output is None:
+            del received[:-MOST_OUTPUT]
+        elif len(received) > self._longest_output and not self._too_long:
+            self._too_long = True
+            self.end()
+        if self._too_long and childFD == OUTPUT:
+            del received[:-MOST_OUTPUT]
 
     def childConnectionLost(self, childFD: int) -> None:
         """It does not end by closing its files."""
@@ -164,6 +173,7 @@ class _Child(ProcessProtocol):
                     status=how.exitCode,
                     signal=how.signal,
                     in_time=self._in_time,
+                    too_long=self._too_long,
                     output=_text(self._received[OUTPUT]),
                     errors=_text(self._received[ERRORS]),
                     result=bytes(self._received[RESULT]),

@@ -224,6 +224,26 @@ async def test_what_is_no_response_cannot_be_parsed(call, put, body):
 
 
 @ensured
+async def test_a_plugin_that_prints_without_end_is_ended_at_once(call, extend, put):
+    put("plugin", "exec yes")
+    code, status, output, reason = await failure(call("plugin"))
+    assert (code, status, reason) == (
+        "XENAPI_PLUGIN_FAILURE",
+        "failed to parse plugin output",
+        "it is longer than 16777216 bytes",
+    )
+    assert len(output) == 64 * 1024
+    assert (await failure(extend("plugin")))[:2] == ("XENAPI_PLUGIN_FAILURE", "failed to parse plugin output")
+
+
+@ensured
+async def test_a_response_may_be_long(call, put):
+    body = response(struct(Status="Success", Value="@")).partition("@")
+    put("plugin", f"printf '%s' '{body[0]}'\nhead -c 8000000 /dev/zero | tr '\\0' x\nprintf '%s' '{body[2]}'\n")
+    assert await call("plugin") == "x" * 8_000_000
+
+
+@ensured
 async def test_an_array_of_texts_is_raised_verbatim(call, put):
     put("plugin", failed(array("SR_BACKEND_FAILURE_47", "", "text")))
     assert await failure(call("plugin")) == ("SR_BACKEND_FAILURE_47", "", "text")

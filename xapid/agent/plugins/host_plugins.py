@@ -25,7 +25,7 @@ from zope.interface import implementer
 from xapid.agent.children import Ended, readable, signal_name
 from xapid.agent.interface import IPlugins
 from xapid.agent.plugins.folders import Folders, Untrusted, extension_folders, plugin_folders
-from xapid.agent.plugins.programs import LONGEST_ARGUMENT, NOT_STARTED, Door, Programs, assert_succeeded, failure
+from xapid.agent.plugins.programs import LONGEST_ARGUMENT, NOT_STARTED, UNPARSABLE, Door, Programs, assert_succeeded, failure
 from xapid.agent.values import AgentFailure, Errand
 from xapid.config import Config
 from xapid.datamodel.errors import XenAPIError
@@ -104,7 +104,7 @@ class HostPlugins:
         try:
             response = read_response(ended.output.encode())
         except Malformed as problem:
-            raise failure("failed to parse plugin output", ended.output, str(problem)) from problem
+            raise failure(UNPARSABLE, ended.output, str(problem)) from problem
         match response:
             case Fault(code=code, text=text):
                 raise failure("fault", readable(code), readable(text))
@@ -137,7 +137,7 @@ class HostPlugins:
     async def _run(self, command: Sequence[str], given: bytes, errand: Errand) -> Ended:
         environment = Door(errand["url"], errand["fingerprint"]).environment()
         environment |= {"XENAPI_HOST_UUID": self._host, "XENAPI_SESSION": errand["session"]}
-        ended = await self._programs.run(command, given=given, environment=environment, most_output=LONGEST_RESPONSE)
+        ended = await self._programs.run(command, given=given, environment=environment, longest_output=LONGEST_RESPONSE)
         if ended.errors:
             said = ended.errors.replace(errand["session"], MASK)
             log.info("plugin {name}: {said}", name=Path(command[0]).name, said=said)

@@ -20,6 +20,7 @@ from xapid.datamodel.errors import XenAPIError
 LIBRARY: Final = Path(__file__).with_name("library")
 """What every program can import."""
 NOT_STARTED: Final = "not started"
+UNPARSABLE: Final = "failed to parse plugin output"
 LONGEST_ARGUMENT: Final = 128 * 1024 - 1
 """Bytes that Linux passes to a program as one argument, at most."""
 
@@ -69,16 +70,17 @@ class Programs:
         return cls(Children(reactor, reactor), reactor, float(config.plugin_time_limit), config.plugin_processes)
 
     async def run(
-        self, command: Sequence[str], *, given: bytes = b"", environment: Mapping[str, str], most_output: int = MOST_OUTPUT
+        self, command: Sequence[str], *, given: bytes = b"", environment: Mapping[str, str], longest_output: int | None = None
     ) -> Ended:
-        """Run ``command``, with ``given`` as its standard input, until it ends. When this is cancelled, it is killed.
+        """Run ``command``, with ``given`` as its standard input, until it ends. When this is cancelled, or it prints more than
+        ``longest_output`` bytes, it is killed.
 
         Errors: XENAPI_PLUGIN_FAILURE, for what could not be started or was not finished in time.
         """
         await self._place()
         try:
             ended = await self._children.run(
-                command, limit=self.limit, given=given, environment=environment, most_output=most_output
+                command, limit=self.limit, given=given, environment=environment, longest_output=longest_output
             )
         except (OSError, ValueError) as problem:
             raise failure(NOT_STARTED, "", str(problem)) from problem
@@ -86,6 +88,8 @@ class Programs:
             self._places.release()
         if not ended.in_time:
             raise failure(f"not finished after {self.limit:g} s", ended.output, ended.errors)
+        if ended.too_long:
+            raise failure(UNPARSABLE, ended.output, f"it is longer than {longest_output} bytes")
         return ended
 
     async def _place(self) -> None:

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from xapid.agent.children import Ended, readable
 from xapid.agent.plugins.folders import Folders, Untrusted
-from xapid.agent.plugins.programs import Door, Programs, assert_succeeded, failure
+from xapid.agent.plugins.programs import UNPARSABLE, Door, Programs, assert_succeeded, failure
 from xapid.auth.sessions import ROOT, Sessions
 from xapid.datamodel.errors import XenAPIError
 
@@ -100,7 +100,7 @@ def outcome(ended: Ended) -> str | None:
             raise failure(MAIN, readable(name), readable(text))
         case {"failed": [str(code), *params]} if all(isinstance(param, str) for param in params):
             raise XenAPIError.relayed(readable(code), *map(readable, params))
-    raise failure("failed to parse plugin output", ended.output, "the script ended without a result")
+    raise failure(UNPARSABLE, ended.output, "the script ended without a result")
 
 
 def masked(error: XenAPIError, hidden: Collection[str]) -> XenAPIError:
