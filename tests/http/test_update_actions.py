@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from update_repository import make
+from xapid.operations.update_schedule import is_due
 from xapid.testing.in_process import Server, config
 
 
@@ -162,19 +165,26 @@ def test_packages_of_the_former_kind_are_refused(web, api, session):
 
 
 def test_repositories_are_looked_at_by_themselves_where_that_is_wanted(api, pool, repository, xapid_clock):
-    xapid_clock.pass_time(2 * 86_400)
+    xapid_clock.pass_time(3700)
     assert api.Repository.get_hash(repository) == ""
     api.pool.configure_update_sync(pool, "daily", 0)
     api.pool.set_update_sync_enabled(pool, True)
-    xapid_clock.pass_time(3600)
+    xapid_clock.pass_time(3700)
     assert api.Repository.get_hash(repository) != ""
-    first = api.pool.get_last_update_sync(pool).value
-    xapid_clock.pass_time(86_400 + 3600)
-    second = api.pool.get_last_update_sync(pool).value
-    assert second > first
-    today = (int(xapid_clock.now().isoweekday()) % 7 + 3) % 7
-    api.pool.configure_update_sync(pool, "weekly", today)
-    xapid_clock.pass_time(2 * 86_400)
-    assert api.pool.get_last_update_sync(pool).value == second
-    xapid_clock.pass_time(86_400)
-    assert api.pool.get_last_update_sync(pool).value > second
+
+
+@pytest.mark.parametrize(
+    ("frequency", "day", "hours", "due"),
+    [
+        ("daily", 0, 23, False), ("daily", 0, 24, True), ("weekly", 4, 24, True), ("weekly", 4, 23, False),
+        ("weekly", 3, 200, False), ("weekly", 4, 200, True),
+    ],
+)  # fmt: skip
+def test_a_repository_is_due_after_a_day_and_on_its_day_of_the_week(frequency, day, hours, due):
+    """The moment is a Thursday, the fifth day of a week that begins with Sunday."""
+    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    settings = {"update_sync_enabled": True, "update_sync_frequency": frequency, "update_sync_day": day}
+    pool = SimpleNamespace(**settings, last_update_sync=now - timedelta(hours=hours))
+    assert is_due(pool, now) == due
+    pool.update_sync_enabled = False
+    assert not is_due(pool, now)
