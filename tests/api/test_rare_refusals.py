@@ -104,6 +104,12 @@ def on(api, sr, host):
     return any(api.PBD.get_host(pbd) == host and api.PBD.get_currently_attached(pbd) for pbd in api.SR.get_PBDs(sr))
 
 
+def test_a_disk_that_no_vm_has_stays_where_it_is_and_so_does_one_that_is_none(api, refused, disk, sr):
+    stale = "OpaqueRef:00000000-0000-4000-8000-000000000001"
+    for vdi in (disk(), stale):
+        assert refused(api.VDI.pool_migrate, vdi, stale, {}) == ["VDI_NEEDS_VM_FOR_MIGRATE", vdi]
+
+
 @pytest.mark.parametrize(("step", "code"), [("put_to_sleep", "SUSPEND"), ("wake", "RESUME")])
 def test_a_checkpoint_says_which_half_of_it_failed(api, refused, vm, xapid_clock, xapid_server, step, code):
     api.VM.start(vm, False, False)

@@ -66,7 +66,9 @@ class Places:
         return [Mark(self.db.get("host", host), lock.operation) for lock in locks]
 
     def at(self, path: str, host: str) -> list[Row]:
-        """The objects that ``path`` leads to. A parameter must lead to one; references further on may be null."""
+        """The objects that ``path`` leads to. A parameter must lead to one, unless the path goes through the drives of a disk:
+        those of no disk are none. References further on may be null.
+        """
         head, *rest = path.split(".")
         if head == THE_POOL:
             rows = self.db.table("pool").rows()
@@ -85,7 +87,8 @@ class Places:
             else:
                 cls = ref_class(type_) or ""
                 refs = value if isinstance(value, tuple) else (value,)
-                rows = [self.db.get(cls, ref) for ref in refs]
+                table = self.db.table(cls)
+                rows = [table.get(ref) for ref in refs if ref in table or "VBDs" not in rest]
         for name in rest:
             rows = [found for row in rows for found in _follow(self.db, row, name)]
         return rows

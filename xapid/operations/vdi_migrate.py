@@ -18,11 +18,11 @@ FEATURES: Final = ("VDI_SNAPSHOT", "VDI_MIRROR")
 
 async def pool_migrate(context: Context, vdi: str, sr: str, options: Any) -> str:
     db = context.db
-    disk, target = db.get("VDI", vdi), db.get("SR", sr)
-    source = db.get("SR", disk.SR)
-    vms = _users(db, disk)
-    if not vms:
+    disk = db.table("VDI").find(vdi)
+    vms = [] if disk is None else _users(db, disk)
+    if disk is None or not vms:  # as the reference server, which looks for drives before it looks for the disk
         raise XenAPIError("VDI_NEEDS_VM_FOR_MIGRATE", vdi)
+    source, target = db.get("SR", disk.SR), db.get("SR", sr)
     disks.assert_managed(disk)
     if disk.on_boot == "reset":
         raise XenAPIError("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION")

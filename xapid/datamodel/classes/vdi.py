@@ -351,7 +351,7 @@ VDI = Class(
         Message(
             "pool_migrate", (Param("vdi", Ref("VDI")), Param("sr", Ref("SR")), Param("options", Map(String, String))),
             Ref("VDI"), "Moves the image to another repository, even while its VM runs, and returns the new image.", "tampa",
-            roles=VM_POWER_ADMIN, forward=where_vm_runs("vdi.VBDs.VM", any_host_with_sr("vdi")),
+            roles=VM_POWER_ADMIN, forward=where_vm_runs("vdi.VBDs.VM"),
             also_locks=(Lock("vdi.VBDs.VM", "migrate_send"),),
         ),
         Message(
