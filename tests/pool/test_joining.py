@@ -43,12 +43,15 @@ def test_a_joiner_brings_what_it_has_and_gets_what_the_pool_has(street: Street) 
     local = [sr.ref for sr in near.table("SR") if not sr.is_tools_sr]
     pools, vms = len(far.table("pool")), len(far.table("VM"))
     host = near.table("host").rows()[0]
+    with far.transaction() as tx:
+        tx.update(far.table("pool").rows()[0].master, console_idle_timeout=77, ssh_auto_mode=True)
     joiner.by_itself("pool.join", pool.address, "root", pool.config.root_password)
     street.clock.pass_time(1)
 
     row = far.get("host", host.ref)
     assert (row.uuid, row.address, row.enabled) == (host.uuid, joiner.address, True)
     assert far.get("host_metrics", row.metrics).live
+    assert (row.console_idle_timeout, row.ssh_auto_mode) == (77, True)
     assert len(far.table("pool")) == pools
     assert far.get("VM", vm).uuid == before.uuid
     assert len(far.table("VM")) == vms + 2  # the VM and the control domain, and no template twice

@@ -28,6 +28,10 @@ _LEAST_MEMBERS: Final = 1
 """A bond of fewer NICs than the coordinator's is made all the same."""
 
 
+_COPIED: Final = ("console_idle_timeout", "ssh_enabled", "ssh_enabled_timeout", "ssh_auto_mode", "uefi_certificates")
+"""What a new host takes over from the coordinator's record."""
+
+
 async def settle(context: Context, host: str) -> None:
     """Everything, in the order in which one thing needs another; then the host may run VMs."""
     db = context.db
@@ -37,7 +41,9 @@ async def settle(context: Context, host: str) -> None:
     for name, step in steps.items():
         if the_pool(db).other_config.get(name) != "nosync":
             await step(context, host)
+    model = db.get("host", the_pool(db).master)
     with db.transaction() as tx:
+        tx.update(db.get("host", host), **{field: getattr(model, field) for field in _COPIED})
         level_pool(tx, db)
         allowed.refresh(tx, db, db.get("host", host), *db.table("SR").rows(), *db.table("VM").rows())
 
