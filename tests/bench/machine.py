@@ -10,7 +10,14 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 SERVER_CORE, CLIENT_CORE = "0", "1"
-_PACKAGES = {"wrk": "wrk", "nginx": "nginx-light", "gcc": "gcc", "taskset": "util-linux", "curl": "curl"}
+_PACKAGES = {
+    "chromium": "chromium",
+    "wrk": "wrk",
+    "nginx": "nginx-light",
+    "gcc": "gcc",
+    "taskset": "util-linux",
+    "curl": "curl",
+}
 
 
 def tool(name: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from browsing import console
 from command_lines import command_lines
 from machine import CLIENT_CORE, HERE, SERVER_CORE, pinned, tool
 from pools import evacuation, forwarded_calls, joining, signs_of_life
@@ -322,4 +323,5 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "join": joining,
     "evacuation": evacuation,
     "xe": command_lines,
+    "console": console,
 }

@@ -72,6 +72,13 @@ def test_what_a_browser_adds_by_itself_opens_nothing_for_pages_of_other_sites(
     assert status(guarded, method, path, remembered + foreign) == 401
 
 
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_nobody_is_asked_for_a_password_on_a_page_of_another_site(guarded: Site, foreign: str) -> None:
+    ask = "GET /vncsnapshot HTTP/1.1\r\nHost: h\r\n"
+    assert "www-authenticate" not in guarded.client().ask(f"{ask}{foreign}\r\n").headers
+    assert "www-authenticate" in guarded.client().ask(f"{ask}\r\n").headers
+
+
 @pytest.mark.parametrize("own", ["", "Origin: https://h\r\n", "Sec-Fetch-Site: same-origin\r\n", "Sec-Fetch-Site: none\r\n"])
 @pytest.mark.parametrize("remembered", [BASIC, COOKIE])
 def test_it_does_for_pages_of_ours_and_for_programs(guarded: Site, remembered: str, own: str) -> None:

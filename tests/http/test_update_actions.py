@@ -188,3 +188,15 @@ def test_a_repository_is_due_after_a_day_and_on_its_day_of_the_week(frequency, d
     assert is_due(pool, now) == due
     pool.update_sync_enabled = False
     assert not is_due(pool, now)
+
+
+def test_interfaces_made_for_xcp_ng_are_told_what_hosts_lack(api, repository, pool):
+    (host, *_) = api.host.get_all()
+    assert api.host.call_plugin(host, "updater.py", "check_update", {}) == "[]"
+    api.pool.sync_updates(pool, False, "", "", "", "")
+    listed = json.loads(api.host.call_plugin(host, "updater.py", "check_update", {}))
+    assert [(one["name"], one["version"], one["release"], one["description"]) for one in listed] == [
+        ("kernel", "4.19", "2", "Mends a hole"),
+        ("xen", "4.17", "6", "Mends a bug"),
+    ]
+    assert listed[0]["changelog"] == {"date": 1741064767, "description": "more", "author": ""}

@@ -40,6 +40,19 @@ def test_only_who_knows_the_password_gets_in_and_who_logs_out_is_out(visit: Call
     assert page.evaluate("sessionStorage.getItem('xapid.session')") is None
 
 
+def test_who_comes_to_a_member_is_shown_the_way(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    page = visitor.page
+    first = visitor.daemon.address
+    page.goto(f"https://{first.rpartition('.')[0]}.2:{visitor.daemon.port}/")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_contain_text("This host is a member of a pool.")
+    page.get_by_role("link", name=first).click()
+    page.wait_for_url(f"{visitor.daemon.url}/")
+    expect(page.get_by_label("Password")).to_be_visible()
+
+
 def test_a_session_that_ends_elsewhere_leads_back_to_the_first_page(visitor: Visitor, api) -> None:
     session = visitor.page.evaluate("sessionStorage.getItem('xapid.session')")
     other = XenAPI.Session(visitor.daemon.url, ignore_ssl=True)

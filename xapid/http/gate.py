@@ -10,6 +10,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.http_actions import HttpAction
 from xapid.http.credentials import Authenticator, Credentials, UnknownScheme, credentials
 from xapid.http.exchange import Exchange
+from xapid.http.other_sites import is_from_elsewhere
 
 
 @attrs.frozen
@@ -36,7 +37,11 @@ class Gate:
                 self._authenticator.note(None, action, exchange.origin, "SESSION_AUTHENTICATION_FAILED", user)
             if task is not None:
                 self._authenticator.fail_task(task, XenAPIError.relayed("SESSION_AUTHENTICATION_FAILED"))
-            exchange.refuse(401, headers=[("WWW-Authenticate", f'Basic realm="{realm or action.name}"')])
+            # Who could not use a name and password anyway is not asked for them: a browser would put up a dialog.
+            challenge = (
+                [] if is_from_elsewhere(head.headers) else [("WWW-Authenticate", f'Basic realm="{realm or action.name}"')]
+            )
+            exchange.refuse(401, headers=challenge)
             return False
         try:
             self._authenticator.check(session, action)

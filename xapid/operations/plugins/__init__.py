@@ -1,7 +1,8 @@
 """Host plugins that every host has: functions of the server itself, called as ``host.call_plugin``.
 
-They offer what XenAPI has no message for. A module here is a plugin of that name (in which ``-`` stands for ``_``), and each of
-its public functions one of the plugin's: it takes the context, the reference of the host and the arguments, and returns text.
+They offer what XenAPI has no message for. A module here is a plugin of that name (in which ``-`` stands for ``_``), or of the
+name that it calls ``PLUGIN``, and each of its public functions one of the plugin's: it takes the context, the reference of the
+host and the arguments, and returns text.
 """
 
 from __future__ import annotations
@@ -36,5 +37,5 @@ def find(plugin: str, function: str) -> Function | None:
 
 @cache
 def _modules() -> dict[str, ModuleType]:
-    names = [info.name for info in pkgutil.iter_modules(__path__)]
-    return {name.replace("_", "-"): importlib.import_module(f"{__name__}.{name}") for name in names}
+    modules = {info.name: importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)}
+    return {getattr(module, "PLUGIN", name.replace("_", "-")): module for name, module in modules.items()}
