@@ -27,6 +27,7 @@ interface Batch {
 const FIRST: ClassName[] = ["host", "VM", "host_metrics", "SR", "network", "task"];
 const SOON: ClassName[] = ["VM_guest_metrics", "message", "PBD"];
 const WAIT_S = 30;
+const TELL_EVERY_MS = 120;
 const RETRY_MS = [500, 1000, 2000, 5000];
 
 export type Link = "live" | "paused" | "away";
@@ -42,6 +43,7 @@ export class Store {
   private token = "";
   private waiting = new AbortController();
   private over = false;
+  private told = 0;
   private generation = 0;
   link: Link = "live";
 
@@ -240,7 +242,8 @@ export class Store {
   }
 
   private change(name: ClassName | "link"): void {
-    if (!this.changed.size) setTimeout(() => this.tell(), 0);
+    // At once, unless a lot is going on: then a few times a second, so that pages have time for their users.
+    if (!this.changed.size) setTimeout(() => this.tell(), Math.max(0, this.told + TELL_EVERY_MS - performance.now()));
     this.changed.add(name);
   }
 
@@ -248,6 +251,7 @@ export class Store {
     const told = new Set<() => void>();
     for (const name of this.changed) for (const watcher of this.watchers.get(name) ?? []) told.add(watcher);
     this.changed.clear();
+    this.told = performance.now();
     for (const watcher of told) watcher();
   }
 }
