@@ -32,15 +32,15 @@ class DaemonWithPeople(Daemon):
     program = (str(Path(__file__).parent / "daemon_with_people.py"),)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def daemon() -> Iterator[Daemon]:
-    """A pool of three hosts with a few VMs, on addresses of its own."""
+    """A pool of three hosts with a few VMs. Tests share it: none counts on more than it sees to itself."""
     flags = ["--bind", f"{loopback_network()}.1", "--port", "0", "--ephemeral", "--vms-per-host", "2"]
     with DaemonWithPeople(*flags) as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def api(daemon: Daemon):
     """The calls of a stock client, to see what the console has done."""
     return daemon.session().xenapi

@@ -64,6 +64,8 @@ def test_a_session_that_ends_elsewhere_leads_back_to_the_first_page(visitor: Vis
 def test_a_vm_is_started_and_its_screen_and_charts_are_seen(visitor: Visitor, api) -> None:
     page = visitor.page
     uuid = api.VM.get_uuid(vm_named(api, "vm-1-1"))
+    if api.VM.get_power_state(vm_named(api, "vm-1-1")) != "Halted":
+        api.VM.hard_shutdown(vm_named(api, "vm-1-1"))
     visitor.go("vms")
     page.get_by_role("link", name="vm-1-1").click()
     visitor.button("Start")
