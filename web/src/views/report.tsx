@@ -10,6 +10,9 @@ const FORMATS = [
   ["csv", "CSV", "Plain text, one table after the other."],
 ] as const;
 
+/** What a page that refuses a request says about it. */
+const said = (page: string): string => /Additional information<\/h2><p>([^<&]*)/.exec(page)?.[1] ?? "";
+
 export function Report() {
   const { session, store, work } = useApp();
   const [fetching, setFetching] = useState("");
@@ -20,7 +23,7 @@ export function Report() {
         credentials: "omit",
         cache: "no-store",
       });
-      if (!response.ok) throw new Unreachable(`The server answered ${response.status}.`);
+      if (!response.ok) throw new Unreachable(`The server answered ${response.status}. ${said(await response.text())}`);
       // Through a blob, so that the session is in no address that the browser remembers.
       const url = URL.createObjectURL(await response.blob());
       const link = document.createElement("a");
