@@ -7,7 +7,7 @@ from xapid.operations.context import Context
 
 
 def scan(context: Context, host: str) -> None:
-    """Agents report no USB devices, so there is nothing to find."""
+    """The devices of a host are on record from its beginning, and none comes or goes."""
     context.db.get("host", host)
 
 

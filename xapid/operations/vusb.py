@@ -1,4 +1,4 @@
-"""Virtual USB ports: kept in the database; the simulated hosts have no USB devices to pass through."""
+"""Virtual USB ports of VMs (class ``VUSB``): each takes a group of USB devices, and its VM to the host that has one."""
 
 from __future__ import annotations
 
