@@ -15,7 +15,7 @@ LANES ?= unit daemons clients browser security
 TARGETS ?= whole_path http_parser fast_and_plain
 SECONDS ?= 60
 
-.PHONY: run test lint format types web bench fuzz coverage certs docs clean
+.PHONY: run test lint audit format types web bench fuzz coverage certs docs clean
 
 run: $(VENV)/.installed
 	$(BIN)/xapid serve --state state $(ARGS)
@@ -28,6 +28,11 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/xapid coverage --check docs/coverage.md
+
+# Asks the registry of packages whether weaknesses of what is installed are known.
+audit: $(VENV)/.installed
+	$(BIN)/python -m pip install -qq 'pip-audit>=2.9'
+	$(BIN)/pip-audit --local --skip-editable
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

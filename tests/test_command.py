@@ -26,7 +26,8 @@ def public() -> dict[str, Setting]:
 def test_help_names_the_commands(run):
     result = run("--help")
     assert result.exit_code == 0
-    assert all(f"  {command} " in result.output for command in ("serve", "settings", "check", "backup", "coverage", "certs"))
+    commands = ("serve", "settings", "check", "backup", "password", "coverage", "certs")
+    assert all(f"  {command} " in result.output for command in commands)
 
 
 def test_version(run):

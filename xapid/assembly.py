@@ -15,12 +15,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from xapid.agent.interface import ICertificates
 from xapid.agent.simulator.disks import BlockStore
 from xapid.agent.simulator.machine import Surroundings
 from xapid.agent.simulator.others import Process
-from xapid.auth import roles
+from xapid.auth import password_reset, roles
 from xapid.auth.audit import AuditLog, FileStore, MemoryStore
 from xapid.auth.callers import Callers
+from xapid.auth.directories import Directories
 from xapid.auth.initial_password import InitialPassword
 from xapid.auth.logins import Logins
 from xapid.auth.passwords import Passwords, Run
@@ -45,6 +47,8 @@ from xapid.inventory.presets import preset
 from xapid.inventory.simulated import PluginsOf, simulated_host
 from xapid.operations import adoption, allowed, host_settling
 from xapid.operations.binding import bind
+from xapid.operations.certificate_rows import put_on_record
+from xapid.operations.directories import trust_for_directories
 from xapid.operations.host_cycles import come_back, went_down
 from xapid.operations.host_mirrors import HostMirrors
 from xapid.operations.host_settings import clock_offset
@@ -95,6 +99,9 @@ class Site(Protocol):
     def certificate(self) -> HostCertificate | None:
         """What they present; known once :meth:`open` was called."""
 
+    def certificates(self, host: str, address: str) -> ICertificates | None:
+        """Those of the host with this uuid, which answers at ``address``; None: it has made-up ones that nobody sees."""
+
     @property
     def process(self) -> Process | None:
         """The process that comes and goes with the first of them; None if it is somebody else's."""
@@ -114,6 +121,10 @@ class Nowhere:
 
     def serve_as(self, host: str) -> None:
         """Nobody answers."""
+
+    def certificates(self, host: str, address: str) -> ICertificates | None:
+        """Nobody sees any."""
+        return None
 
 
 @attrs.define(kw_only=True)
@@ -272,10 +283,12 @@ async def assemble(
     presence.leads = lambda: federation.membership.leader is None
     presence.simulated = lambda: _beating(pool)
     services.pool = federation
+    services.directories = Directories(db, services.run, run, clock.seconds, lambda: trust_for_directories(db, agents))
+    services.logins.find_directory = lambda: services.directories.current
     federation.answer_inquiry = Inquiries(db, services).answer
     services.elsewhere = Elsewhere(clock, lambda: site.port)
     for number, row in enumerate(_ordered(db, elsewhere)):
-        agent = simulated_host(db, row, clock, federation, surroundings, config, number, plugins)
+        agent = simulated_host(db, row, clock, federation, surroundings, config, number, plugins, site.certificates)
         if number == 0:
             agent.belongs_to(site.process)
         elif kept and not is_live(db, row):
@@ -283,6 +296,8 @@ async def assemble(
         agents.add(row.ref, agent)
         if federation.stands_alone:  # else others know better what runs here than the database does
             await adoption.take_up(db, agent, row.ref, now)
+        if site.certificate is not None and federation.membership.leader is None:
+            await put_on_record(db, agent, row.ref)
     allowed.fill_in(db)
     dispatcher = Dispatcher(db, services, bind(api), config, clock, ids)
     pool = Pool(
@@ -300,7 +315,7 @@ async def assemble(
             lambda ref: dispatcher.by_itself("VMSS.snapshot_now", ref),
             lambda: federation.membership.leader is not None,
         ),
-        checks=RoutineChecks(db, clock, services.logins.failed),
+        checks=RoutineChecks(db, clock, services.logins.failed, agents.all),
         replication=Replication(db, clock, services),
         update_schedule=UpdateSchedule(
             db,
@@ -356,11 +371,15 @@ async def start_afresh(pool: Pool, site: Site, secrets: PoolSecrets, plugins: Pl
         services.agents.remove(old)
     pool.surroundings = Surroundings(send_logs=pool.surroundings.send_logs)
     row = db.get("host", host)
-    agent = simulated_host(db, row, pool.clock, services.pool, pool.surroundings, config, plugins=plugins)
+    agent = simulated_host(
+        db, row, pool.clock, services.pool, pool.surroundings, config, plugins=plugins, certificates=site.certificates
+    )
     agent.belongs_to(site.process)
     services.agents.add(host, agent)
     site.serve_as(host)
     await adoption.take_up(db, agent, host, now)
+    if site.certificate is not None:
+        await put_on_record(db, agent, host)
     with db.transaction() as tx:
         allowed.refresh(tx, db, *(row for table in db.tables.values() if "allowed_operations" in table.stored for row in table))
 
@@ -408,4 +427,10 @@ async def _initialise_password(db: Database, passwords: Passwords, config: Confi
             await db.durable()
             file.forget()
         passwords.observers.append(file.forget)
+    if state is not None:
+        try:
+            if await password_reset.take_up(state, passwords):
+                made_up = None
+        except (OSError, ValueError) as problem:
+            raise ConfigError(f"state: {state / password_reset.FILE}: {problem}") from problem
     return made_up

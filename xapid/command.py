@@ -1,5 +1,6 @@
 """The command ``xapid``: ``serve`` starts a daemon, ``settings`` looks at what is set, ``check`` and ``backup`` look at what a
-daemon kept and copy it, ``coverage`` counts what it answers, ``certs`` makes certificates for development.
+daemon kept and copy it, ``password`` gives root another password, ``coverage`` counts what it answers, ``certs`` makes
+certificates for development.
 
 Options of ``serve`` and ``settings`` follow from the fields of :class:`xapid.config.Config`. Exit status: 0 when all went
 well, 1 when something is not as it should be, 2 for a setting or an option that cannot be.
@@ -7,6 +8,7 @@ well, 1 when something is not as it should be, 2 for a setting or an option that
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -158,6 +160,40 @@ def backup(state: Path, file: Path) -> None:
         raise click.ClickException(str(problem)) from problem
 
 
+@main.command(short_help="Give root another password, on this machine.")
+@click.option("--reset", is_flag=True, help="Give root of the daemon that keeps its state in STATE another password.")
+@click.option("--hash", "only_hash", is_flag=True, help="Print the hash of a password, for a file of users.")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Take the password from the first line of standard input.")
+@click.argument("state", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False))
+def password(reset: bool, only_hash: bool, from_stdin: bool, state: Path | None) -> None:
+    """A way back in for who has lost root's password: with --reset, a new one is made up and printed, or taken from standard
+    input. A running daemon has it when this returns, another one when it starts. Sessions that are open stay. Do it on the
+    coordinator: members take the password that it has.
+    """
+    from xapid.auth.passwords import hashed
+    from xapid.datamodel.errors import XenAPIError
+
+    if reset == only_hash or reset != (state is not None):
+        raise click.UsageError("say --reset and STATE, or --hash")
+    chosen = sys.stdin.readline().rstrip("\n") if from_stdin or only_hash else secrets.token_urlsafe(15)
+    try:
+        encoded = hashed(chosen)
+    except XenAPIError as refusal:
+        raise click.UsageError(refusal.params[0]) from refusal
+    if state is None:
+        click.echo(encoded)
+        return
+    from xapid.state.reset import NotTaken, reset_password
+
+    try:
+        is_running = reset_password(state, encoded)
+    except (OSError, NotTaken) as problem:
+        raise click.ClickException(str(problem)) from problem
+    if not from_stdin:
+        click.echo(chosen)
+    click.echo("It holds now." if is_running else "It holds from the daemon's next start.", err=True)
+
+
 @main.command(short_help="Count the messages that are answered, by kind.")
 @click.option("--refused", is_flag=True, help="List the messages that are not yet done, one name a line.")
 @click.option("--page", is_flag=True, help="Print the page docs/coverage.md.")
@@ -192,7 +228,7 @@ def certs(names: tuple[str, ...], directory: Path) -> None:
 
     Import ca.pem into clients, and start the daemon with --certificate server.pem. Both hold for ten years.
     """
-    from xapid.http.certificate import Certificate, authority, issued
+    from xapid.certificates.pair import Certificate, authority, issued
 
     now = datetime.now(UTC)
     directory.mkdir(parents=True, exist_ok=True)

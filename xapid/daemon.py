@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -18,20 +19,22 @@ from twisted.logger import Logger
 
 from xapid import logs, sd_notify
 from xapid.actions import actions
+from xapid.agent.interface import ICertificates
 from xapid.agent.plugins.folders import extension_folders
 from xapid.agent.plugins.host_plugins import HostPlugins, trusted
 from xapid.agent.plugins.programs import Door
 from xapid.agent.power.modes import PowerOn
 from xapid.agent.simulator.disks import BlockStore
 from xapid.assembly import Pool, assemble
+from xapid.auth import password_reset
 from xapid.auth.passwords import Threads
 from xapid.config import Config, ConfigError
 from xapid.database import Row, garbage
+from xapid.database.database import Change
 from xapid.database.journal import CopiedJournal, Journal, JournalError, SQLiteJournal
 from xapid.datamodel.errors import XenAPIError
 from xapid.dispatch.http_credentials import HttpAuthenticator
 from xapid.http.blobs import BlobStore, DirectoryBlobStore
-from xapid.http.certificate import Certificate
 from xapid.http.exchange import Serve
 from xapid.http.files import WebRoot
 from xapid.http.gate import Gate
@@ -40,7 +43,7 @@ from xapid.http.on_behalf import OnBehalf
 from xapid.http.own_view import OwnView
 from xapid.http.resource_report import ResourceReport
 from xapid.http.server import HttpServer, Limits
-from xapid.http.tls import HTTP_PROTOCOL, PinnedClient, TlsPolicy
+from xapid.http.tls import AGENT_PROTOCOL, HTTP_PROTOCOL, PinnedClient, TlsPolicy
 from xapid.http.web_console import WebConsole
 from xapid.ids import Ids
 from xapid.inventory.build import HostCertificate
@@ -52,7 +55,8 @@ from xapid.operations.syslog_destination import configured
 from xapid.pool.neighbours import Neighbours
 from xapid.pool.network import TlsNetwork
 from xapid.pool.syslog import Syslog
-from xapid.state import StateDirectory, certificate, crashes
+from xapid.showing import Showing
+from xapid.state import StateDirectory, crashes
 from xapid.state.restore import put_in_place
 from xapid.stats import kept
 
@@ -69,6 +73,7 @@ class Daemon:
 
     pool: Pool
     tls: TlsPolicy
+    _showing: Showing
 
     def __init__(self, config: Config, reactor: Any, former: Daemon | None = None) -> None:
         """``former`` is a daemon of the same process that was stopped: this one goes on where it was, with what it kept."""
@@ -84,10 +89,10 @@ class Daemon:
         self._servers: list[HttpServer] = []
         self._threads = Threads(reactor, "passwords")
         self._workers = Threads(reactor, "work")
-        self._certificate: Certificate | None = None if former is None else former._certificate
         self._keeping: Keeping | None = None
         directory = self.config.state_directory
         self._state = None if directory is None else StateDirectory(directory)
+        self._showing = Showing(self.config, self._state, self._now, None if former is None else former._showing)
         if directory is not None and put_in_place(directory):
             log.info("a backup was put in the place of what was kept")
 
@@ -97,9 +102,7 @@ class Daemon:
         """Bind an address for each host, and get the certificate for them all."""
         addresses = self._sockets.open(hosts)
         names = list(dict.fromkeys([*addresses, self.config.bind, "localhost"]))
-        now = datetime.fromtimestamp(self._reactor.seconds(), UTC)
-        if self._certificate is None or self._state is not None:
-            self._certificate = certificate(self.config, self._state, names, now)
+        self._showing.open(names)
         return addresses
 
     def serve_as(self, host: str) -> None:
@@ -114,14 +117,21 @@ class Daemon:
     @property
     def certificate(self) -> HostCertificate:
         """What the certificate says of itself."""
-        assert self._certificate is not None
-        leaf = self._certificate.leaf
+        shown = self._showing.first.current
+        leaf = shown.leaf
         return HostCertificate(
-            fingerprint_sha256=self._certificate.fingerprint,
-            fingerprint_sha1=leaf.fingerprint(hashes.SHA1()).hex(":").upper(),  # the API has a field for it
+            fingerprint_sha256=shown.fingerprint,
+            fingerprint_sha1=leaf.fingerprint(hashes.SHA1()).hex(":").upper(),  # noqa: S303 - the API has a field for it
             not_before=leaf.not_valid_before_utc,
             not_after=leaf.not_valid_after_utc,
         )
+
+    def certificates(self, host: str, address: str) -> ICertificates:
+        """Those of a host that answers at ``address``, by its uuid."""
+        return self._showing.certificates(host, address)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._reactor.seconds(), UTC)
 
     # As the process of the first host ------------------------------------------------------------------------------------
 
@@ -164,21 +174,19 @@ class Daemon:
             journal=journal,
             plugins=HostPlugins.from_config(config, self._reactor),
         )
-        assert self._certificate is not None
         federation = self.pool.services.pool
         if state is not None:
             federation.seal_copies(state.seal())
-        self.tls = TlsPolicy(self._certificate, federation.membership.is_pinned)
         services = self.pool.services
         services.restart = lambda seconds: self._reactor.callLater(seconds, self.restart)
         services.door = self._door
+        services.logins.vouches_for = self._showing.trusted.vouches_for
         extensions = extension_folders(config.extensions)
         services.is_extension = lambda name: trusted(extensions, name) is not None
         services.power = PowerOn.from_config(config, self._reactor, services.sessions, lambda: self._door(self._own_host()))
         self._listen()
-        own = self._certificate
-        network = TlsNetwork(self._reactor, lambda known: PinnedClient(own, known))
-        await federation.start(own.certificate_pem.decode(), network)
+        self._watch_clients()
+        await federation.start(self._showing.internal.current.leaf_pem, TlsNetwork(self._reactor, self._client_tls))
         self.pool.start()
         if state is not None:
             folder = kept.Folder(state.path / "statistics")
@@ -211,15 +219,39 @@ class Daemon:
             except XenAPIError as refusal:
                 log.warn("{host} has no collector of logs: {refusal}", host=host.hostname, refusal=refusal)
 
+    def _watch_clients(self) -> None:
+        """Ask clients for certificates while the pool wants that, and name the authorities that it trusts now."""
+        db = self.pool.db
+
+        def look() -> None:
+            pool = db.table("pool").first()
+            wanted = pool is not None and pool.client_certificate_auth_enabled
+            self._showing.ask_clients(self._showing.trusted.authorities() if wanted else None)
+
+        def committed(generation: int, changes: Sequence[Change]) -> None:
+            if any(change.table.cls.name in ("pool", "Certificate") for change in changes):
+                look()
+
+        db.observers.append(committed)
+        look()
+
+    def _client_tls(self, known: Callable[[str], bool], protocol: bytes = AGENT_PROTOCOL) -> PinnedClient:
+        """The client's side of TLS, towards daemons whose certificates are ``known``."""
+        showing = self._showing
+        return PinnedClient(lambda: showing.internal.current, showing.knows(known), protocol)
+
     def _listen(self) -> None:
         config, reactor = self.config, self._reactor
         hosts = self.pool.hosts()
-        for host in hosts:
+        is_pinned = self.pool.services.pool.membership.is_pinned
+        policies = [self._showing.policy(host.uuid, host.address, is_pinned) for host in hosts]
+        self.tls = policies[0]
+        for host, tls in zip(hosts, policies, strict=True):
             server = self._server(host)
             at = config.bind if host is hosts[0] else host.address
             bound = self._sockets.take(at)
             if bound is not None:
-                self._ports.append(self.tls.listen(bound, server, reactor))
+                self._ports.append(tls.listen(bound, server, reactor))
         leader = self._servers[0]
         for address, port in config.listen:
             self._ports.append(self.tls.listen(bind(address, port), leader, reactor))
@@ -260,18 +292,16 @@ class Daemon:
 
     def _door(self, host: str) -> Door:
         """Where a plugin that runs on the host with this uuid reaches the coordinator, which is this daemon."""
-        assert self._certificate is not None
         elsewhere = {place.host for place in self.pool.services.pool.membership.members()}
         address = self.config.host_address if host in elsewhere else self.config.bind
-        return Door.at(address, self.port, self._certificate.fingerprint)
+        return Door.at(address, self.port, self._showing.first.current.fingerprint)
 
     def _own_host(self) -> str:
         return str(self.pool.hosts()[0].uuid)
 
     def _neighbours(self) -> Neighbours:
-        own, members = self._certificate, self.pool.services.pool.membership
-        assert own is not None
-        return Neighbours(self._reactor, members, lambda known: PinnedClient(own, known, HTTP_PROTOCOL))
+        members = self.pool.services.pool.membership
+        return Neighbours(self._reactor, members, lambda known: self._client_tls(known, HTTP_PROTOCOL))
 
     def _root(self, authenticator: HttpAuthenticator) -> Serve:
         files = WebConsole().serve if self.config.web_root is None else WebRoot(self.config.web_root).serve
@@ -326,6 +356,15 @@ class Daemon:
             crashes.unwatch(self._state.path)
             self._state.release()
 
+    async def reload(self) -> None:
+        """SIGHUP: take up a new password that was left in the state directory."""
+        if self._state is not None and self._is_up:
+            try:
+                if await password_reset.take_up(self._state.path, self.pool.services.passwords):
+                    log.info("root has the password that was left in the state directory")
+            except (OSError, ValueError) as problem:
+                log.error("the password that was left cannot be taken up: {problem}", problem=problem)
+
     def _journal_failed(self, problem: BaseException) -> None:
         self.status = JOURNAL_FAILED
         for server in self._servers:
@@ -342,7 +381,7 @@ class Daemon:
 
     def announce(self) -> None:
         """Say where the daemon is, how to know it, and where root's password is."""
-        assert self._certificate is not None
+        fingerprint = self._showing.first.current.fingerprint
         made_up = self.pool.made_up_password
         if self._state is None and made_up is not None:
             print(f"root's password: {made_up}", file=sys.stderr, flush=True)
@@ -350,13 +389,13 @@ class Daemon:
             facts = {
                 "url": self.url,
                 "user": "root",
-                "fingerprint": self._certificate.fingerprint,
+                "fingerprint": fingerprint,
                 "pid": os.getpid(),
                 "state": None if self._state is None else str(self._state.path),
             }
             print(json.dumps(facts), flush=True)
         else:
-            print(f"xapid answers at {self.url}\nits certificate: SHA-256 {self._certificate.fingerprint}", flush=True)
+            print(f"xapid answers at {self.url}\nits certificate: SHA-256 {fingerprint}", flush=True)
             if self._state is not None and (self._state.path / "initial-password").exists():
                 print(f"root's password is in {self._state.path / 'initial-password'}", flush=True)
         sd_notify.ready(f"answers at {self.url}")
@@ -367,6 +406,7 @@ def run(config: Config) -> int:
     from twisted.internet import reactor
 
     logs.begin(config.log_level, form=config.log_format)
+    os.umask(0o077)
     allow_many_connections()
     return Process(config, reactor).run()
 
@@ -385,12 +425,16 @@ class Process:
         """Until SIGTERM or SIGINT; returns the exit status. Raises ConfigError."""
         self._reactor.addSystemEventTrigger("before", "shutdown", lambda: defer.ensureDeferred(self._end()))
         self._reactor.callWhenRunning(lambda: defer.ensureDeferred(self._begin()))
+        signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self._reload))
         self._reactor.run()
         if isinstance(self._problem, JournalError):
             raise ConfigError(str(self._problem)) from self._problem
         if self._problem is not None:
             raise self._problem
         return self._daemon.status
+
+    def _reload(self) -> None:
+        defer.ensureDeferred(self._daemon.reload()).addErrback(lambda fault: log.failure("SIGHUP", fault))
 
     async def _begin(self) -> None:
         try:

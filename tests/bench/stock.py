@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.web import server, xmlrpc
 from zope.interface import implementer
 
-from xapid.http.certificate import Certificate
+from xapid.certificates.pair import Certificate
 from xapid.http.tls import TlsPolicy
 
 

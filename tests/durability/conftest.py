@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from twisted.internet import defer
 
+from xapid.certificates.pair import self_signed
 from xapid.database import Database
 from xapid.database.event_log import EventLog
 from xapid.database.journal import Batch, Journal, Loaded, NoJournal, layout
 from xapid.database.journal.sqlite import as_entry, loaded
 from xapid.datamodel.catalogue import Catalogue, catalogue
-from xapid.http.certificate import self_signed
 from xapid.ids import Ids
 
 MOMENT = datetime(2024, 1, 31, 9, 5, 7, tzinfo=UTC)

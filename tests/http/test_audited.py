@@ -84,6 +84,17 @@ def test_whoever_is_refused_is_on_record(get: Get, session: str, xapid_server: S
     assert used == f"('LOCAL_SUPERUSER' 'root' 'xapid.testing' {peer} 'ALLOWED' 'OK' 'HTTP' 'http/get_audit_log' ())"
 
 
+def test_a_session_that_was_stolen_is_worth_nothing_after_logout(get: Get, api, session: str, xapid_server: Server) -> None:
+    thief = xapid_server.client()
+    thief._session = session
+    assert thief.xenapi.VM.get_all() == api.VM.get_all()
+    assert get(session=session).status == 200
+    api.session.logout()
+    answer = thief._ServerProxy__request("VM.get_all", (session,))
+    assert answer["ErrorDescription"] == ["SESSION_INVALID", session]
+    assert get(session=session).status == 401
+
+
 def test_a_member_adds_a_line_and_nobody_else_does(api, refused, xapid_server: Server) -> None:
     services = xapid_server.pool.services
     assert refused(api.pool.audit_log_append, "forged")[0] == "INTERNAL_ERROR"

@@ -24,8 +24,8 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.threads import deferToThread
 
 from http_in_memory import StubAuthenticator, StubDispatcher, call
-from xapid.http import certificate
-from xapid.http.certificate import Certificate
+from xapid.certificates import pair as certificate
+from xapid.certificates.pair import Certificate
 from xapid.http.server import HttpServer
 from xapid.http.tls import AGENT_PROTOCOL, SUITES, TlsPolicy
 from xapid.listening import bind

@@ -71,17 +71,14 @@ def test_a_certificate_that_the_pool_trusts_is_told_of_itself(api, xapid_server,
     assert about(api.Certificate.get_uuid(ref)) == [("POOL_CA_CERTIFICATE_EXPIRED", "1", "Certificate")]
 
 
-def test_a_host_that_verifies_nobody_is_told_until_it_does(api, xapid_server, xapid_clock, about):
+def test_a_host_that_verifies_nobody_is_told_until_it_does(api, xapid_clock, about):
     host = api.host.get_all()[0]
     uuid = api.host.get_uuid(host)
-    with xapid_server.pool.db.transaction() as tx:
-        tx.update(api.pool.get_all()[0], tls_verification_enabled=True)
-        for ref in api.host.get_all():
-            tx.update(ref, tls_verification_enabled=ref != host)
+    api.pool.enable_tls_verification()
+    api.host.emergency_disable_tls_verification()
     xapid_clock.pass_time(1300)
     assert about(uuid) == [("TLS_VERIFICATION_EMERGENCY_DISABLED", "3", "Host")]
-    with xapid_server.pool.db.transaction() as tx:
-        tx.update(host, tls_verification_enabled=True)
+    api.host.emergency_reenable_tls_verification()
     xapid_clock.pass_time(600)
     assert about(uuid) == []
 

@@ -255,6 +255,44 @@ def test_handshakes_that_break_off_or_never_begin_leave_nothing(target: Target) 
         assert target.quickness() < QUICK_S
 
 
+def hello() -> bytes:
+    """What a client says first."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = unverified_once().wrap_bio(incoming, outgoing)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()
+
+
+def test_ten_thousand_handshakes_and_requests_that_break_off_leave_memory_and_files_as_they_were(target: Target) -> None:
+    greeting, half = hello(), call("VM.get_all_records", target.session)[:-20]
+    secure, plain = (target.daemon.address, target.daemon.port), (target.daemon.address, target.plain_port)
+    aborted = struct.pack("ii", 1, 0)
+
+    def break_off(number: int) -> None:
+        for count in range(number):
+            client = socket.create_connection((secure, plain)[count % 2], timeout=20)
+            client.sendall((greeting, half, greeting[: count % len(greeting)], half[: count % len(half)])[count % 4])
+            if count % 8 < 4:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, aborted)
+            client.close()
+
+    break_off(2000)  # an allocator keeps what it has got once
+    settle(target, target.files)
+    before, files = target.memory, target.files
+    break_off(10_000)
+    settle(target, files)
+    assert target.files <= files
+    assert target.memory <= 1.05 * before
+
+
+def settle(target: Target, files: int) -> None:
+    """Wait until the daemon has let go of clients that are gone."""
+    deadline = time.monotonic() + SETTLES_S
+    while target.files > files and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
 def test_hundreds_of_pipelined_calls_are_answered_in_order(target: Target) -> None:
     with target.tls() as client:
         client.sendall(b"".join(call("host.get_all", target.session, number=number) for number in range(800)))

@@ -30,6 +30,7 @@ from xapid.agent.values import (
     HostFacts,
     HostSample,
     How,
+    Neighbour,
     NicConfig,
     PifAddress,
     PifConfig,
@@ -341,19 +342,40 @@ class ICertificates(Interface):
     """The certificates that the host shows, and those that it trusts."""
 
     async def list_certificates() -> list[CertificateState]:
-        """All of them."""
+        """All of them: the one for clients, the one for other hosts, and what is trusted."""
+
+    async def list_trusted() -> list[CertificateState]:
+        """Those that are trusted, and the lists of revoked ones."""
 
     async def install_server(certificate: str, key: str, chain: str) -> CertificateState:
-        """Show this certificate from now on."""
+        """Show this certificate to clients from now on. Connections that are there stay."""
 
     async def renew_server() -> CertificateState:
-        """Show a new self-signed certificate from now on."""
+        """Show a new self-signed certificate to clients from now on."""
+
+    async def prepare_internal() -> CertificateState:
+        """Make the certificate that other hosts will see once :meth:`follow_internal` is called."""
+
+    async def follow_internal() -> CertificateState:
+        """Show the one that was prepared to other hosts from now on, the present one if none was."""
 
     async def trust(name: str, type: str, pem: str) -> None:
-        """Trust a certificate."""
+        """Trust a certificate (``ca``, ``pinned``), or heed a list (``crl``), in place of the one of that name."""
 
     async def distrust(name: str, type: str) -> None:
-        """Do not trust a certificate any longer."""
+        """Do so no longer."""
+
+    async def replace_trusted(wanted: list[CertificateState]) -> None:
+        """Trust and heed these, and no others."""
+
+    async def verifies() -> bool:
+        """Whether the host checks the certificates of other hosts that it calls."""
+
+    async def set_verification(is_on: bool) -> None:
+        """Have it do so, or not."""
+
+    async def unreached(neighbours: list[Neighbour]) -> list[str]:
+        """Uuids of those that do not answer, or not with the certificate that they should show."""
 
 
 class IConsoles(Interface):

@@ -308,11 +308,20 @@ class HostSample(TypedDict):
 
 
 class CertificateState(TypedDict):
-    """A certificate that the host uses or trusts, in PEM."""
+    """A certificate that the host shows or trusts, or a list of certificates that are revoked, in PEM."""
 
     name: str
-    type: Literal["ca", "host", "host_internal"]
+    type: Literal["host", "host_internal", "ca", "pinned", "crl"]
     pem: str
+
+
+class Neighbour(TypedDict):
+    """Another host of the pool: its uuid, where it answers, and the SHA-256 of the certificate that it should show there."""
+
+    host: str
+    address: str
+    port: int
+    fingerprint: str
 
 
 Reason = Literal[

@@ -14,11 +14,14 @@ from twisted.cred.portal import IRealm, Portal
 from twisted.internet import defer
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
+from twisted.logger import Logger
 from zope.interface import Attribute, Interface, implementer
 
-from xapid.auth.directory import Admission, NotAuthenticated
+from xapid.auth.directory import Admission, DirectoryProblem, NotAuthenticated
 from xapid.auth.passwords import Passwords
 from xapid.auth.sessions import POOL, ROOT, Identity
+
+log = Logger()
 
 LOCAL_USER: Final = "root"
 DIRECTORY_DELAY: Final = 5.0
@@ -78,7 +81,9 @@ class UserChecker:
             raise UnauthorizedLogin(user)
         try:
             sid = await admission.directory.authenticate(user, password)
-        except NotAuthenticated:
+        except (NotAuthenticated, DirectoryProblem) as problem:
+            if isinstance(problem, DirectoryProblem):
+                log.warn("the directory was not asked about {user}: {text}", user=user, text=problem.text)
             await deferLater(self._clock, DIRECTORY_DELAY)
             raise UnauthorizedLogin(user) from None
         return await admission.identity(user, sid)

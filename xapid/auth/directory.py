@@ -24,7 +24,7 @@ class IDirectory(Interface):
     """A directory of users and groups. Identifiers are the directory's own, such as SIDs."""
 
     async def authenticate(username: str, password: str) -> str:
-        """The identifier of the user with these credentials. Raises :class:`NotAuthenticated`."""
+        """The identifier of the user with these credentials. Raises NotAuthenticated, DirectoryProblem."""
 
     async def get_subject_identifier(name: str) -> str:
         """The identifier of the user or group called ``name``. Errors: SUBJECT_CANNOT_BE_RESOLVED, AUTH_SERVICE_ERROR."""
@@ -40,6 +40,23 @@ class NotAuthenticated(Exception):
     """The directory does not know the user, or not with this password."""
 
 
+class DirectoryProblem(Exception):
+    """The directory cannot be asked. ``reason`` is the end of an error code (``WRONG_CREDENTIALS``, …), or empty."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(reason, text)
+        self.reason = reason
+        self.text = text
+
+
+BARRED: Final = {
+    "subject-account-disabled": "The account is disabled",
+    "subject-account-locked": "The account is locked",
+    "subject-account-expired": "The account has expired",
+}
+"""What a directory tells of accounts that let nobody in, and what their users are told."""
+
+
 @attrs.frozen
 class Admission:
     """Looks up in the database what a user whom ``directory`` vouches for may do."""
@@ -50,13 +67,17 @@ class Admission:
 
     async def identity(self, user: str, sid: str) -> Identity:
         """Errors: SESSION_AUTHORIZATION_FAILED for users that no subject covers, RBAC_PERMISSION_DENIED without roles."""
+        known: Mapping[str, str] = await self.directory.get_subject_information(sid)
+        for key, text in BARRED.items():
+            if known.get(key) == "true":
+                raise XenAPIError("SESSION_AUTHORIZATION_FAILED", user, text)
         groups: Sequence[str] = await self.directory.get_group_membership(sid)
         covering = {sid, *groups}
         subjects = [row for row in self.db.table("subject") if row.subject_identifier in covering]
         if not subjects:
             raise XenAPIError("SESSION_AUTHORIZATION_FAILED", user, "No subject of the pool covers this user")
-        known = self.db.table("role")
-        roles = {role.name_label for subject in subjects for role in map(known.find, subject.roles) if role is not None}
+        table = self.db.table("role")
+        roles = {role.name_label for subject in subjects for role in map(table.find, subject.roles) if role is not None}
         if not roles:
             raise XenAPIError("RBAC_PERMISSION_DENIED", LOGIN, "The user has no role in this pool")
         own = next((row for row in subjects if row.subject_identifier == sid), subjects[0])

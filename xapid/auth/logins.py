@@ -7,29 +7,39 @@ read either by position.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import defer
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from xapid.auth.backoff import BackOff
 from xapid.auth.checkers import PoolSecret, PoolSecretChecker, UserChecker, UsernamePassword, identify, portal
 from xapid.auth.directory import Admission, IDirectory
 from xapid.auth.passwords import Passwords
 from xapid.auth.rbac import Rbac
-from xapid.auth.sessions import ROOT, Session, Sessions
+from xapid.auth.sessions import ROOT, Identity, Session, Sessions
 from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.types import frozenmap
 
 log = Logger()
 
 REFUSED: Final = "Authentication failure"
 BAD_SECRET: Final = "The pool secret does not match"
 REVALIDATE_EVERY: Final = 300.0
+REFRESH_EVERY: Final = 900.0
 NAMES_COUNTED: Final = 1000
+CLIENT_CERTIFICATE: Final = "client-cert"
+"""The role of programs that are known by a certificate."""
+
+Vouches = Callable[[x509.Certificate, Sequence[x509.Certificate], datetime], bool]
 
 
 class FailedLogins:
@@ -65,23 +75,62 @@ class Logins:
         self._rbac = rbac
         self.failed = FailedLogins()
         """Whose passwords were wrong lately."""
-        self.directory: IDirectory | None = None
-        """The external directory, while external authentication is enabled."""
+        self.find_directory: Callable[[], IDirectory | None] = lambda: None
+        """Gives the external directory, while external authentication is enabled."""
+        self.vouches_for: Vouches = lambda leaf, chain, now: False
+        """Whether an authority that the pool trusts stands behind a certificate."""
+        self._clock = clock
+        self._back_off = BackOff(clock)
         self._door = portal(UserChecker(passwords, clock, self.admission), PoolSecretChecker(pool_secrets))
-        self._loop = LoopingCall(lambda: defer.ensureDeferred(self.revalidate()))
-        self._loop.clock = clock
+        self._loops = (
+            (LoopingCall(lambda: defer.ensureDeferred(self.revalidate())), REVALIDATE_EVERY),
+            (LoopingCall(lambda: defer.ensureDeferred(self.refresh())), REFRESH_EVERY),
+        )
+        for loop, _ in self._loops:
+            loop.clock = clock
+
+    @property
+    def directory(self) -> IDirectory | None:
+        """The external directory, while external authentication is enabled."""
+        return self.find_directory()
+
+    @directory.setter
+    def directory(self, directory: IDirectory | None) -> None:
+        self.find_directory = lambda: directory
 
     def admission(self) -> Admission | None:
         """What decides about directory users, or None without a directory."""
         return None if self.directory is None else Admission(self._db, self._rbac, self.directory)
 
-    async def with_password(self, user: str, password: str, host: str, originator: str = "") -> Session:
-        """An ordinary session. Errors: SESSION_AUTHENTICATION_FAILED, SESSION_AUTHORIZATION_FAILED, RBAC_PERMISSION_DENIED."""
+    async def with_password(self, user: str, password: str, host: str, originator: str = "", address: str = "") -> Session:
+        """An ordinary session. Who was wrong before, from the same ``address``, waits a little.
+
+        Errors: SESSION_AUTHENTICATION_FAILED, SESSION_AUTHORIZATION_FAILED, RBAC_PERMISSION_DENIED.
+        """
         try:
-            identity = await identify(self._door, UsernamePassword(user, password))
+            identity = await self._identify(user, password, address)
         except UnauthorizedLogin:
             self.failed.add(user)
             raise XenAPIError("SESSION_AUTHENTICATION_FAILED", user, REFUSED) from None
+        return self._sessions.open(identity, host, originator=originator)
+
+    def by_certificate(self, certificates: Sequence[x509.Certificate]) -> Identity | None:
+        """Who owns a certificate that the client showed, its own first: None, unless the pool takes it for a client's.
+
+        It has to come from an authority that the pool trusts, hold now, and bear the name that the pool expects.
+        """
+        pool = self._db.table("pool").first()
+        if not certificates or pool is None or not pool.client_certificate_auth_enabled:
+            return None
+        leaf, *chain = certificates
+        name = pool.client_certificate_auth_name
+        now = datetime.fromtimestamp(int(self._clock.seconds()), UTC)
+        if name.lower() not in _names_of(leaf) or not self.vouches_for(leaf, chain, now):
+            return None
+        return Identity(user=name, permissions=self._rbac.granted({CLIENT_CERTIFICATE}), client_certificate=True)
+
+    def with_certificate(self, identity: Identity, host: str, originator: str = "") -> Session:
+        """A session for who was found by a certificate."""
         return self._sessions.open(identity, host, originator=originator)
 
     def as_root(self, host: str, originator: str = "") -> Session:
@@ -93,10 +142,14 @@ class Logins:
         await self.check_pool_secret(secret, host)
         return self._sessions.open_pool(host)
 
-    async def local_with_password(self, user: str, password: str, host: str) -> Session:
+    async def _identify(self, user: str, password: str, address: str) -> Identity:
+        async with self._back_off.attempt(address, user):
+            return await identify(self._door, UsernamePassword(user, password))
+
+    async def local_with_password(self, user: str, password: str, host: str, address: str = "") -> Session:
         """A session that holds on ``host`` alone; for root only. Errors: SESSION_AUTHENTICATION_FAILED."""
         try:
-            identity = await identify(self._door, UsernamePassword(user, password))
+            identity = await self._identify(user, password, address)
         except (UnauthorizedLogin, XenAPIError):
             raise XenAPIError("SESSION_AUTHENTICATION_FAILED", user, REFUSED) from None
         if not identity.is_local_superuser:
@@ -118,13 +171,30 @@ class Logins:
     # Directory users stay logged in only as long as the directory and the pool want them ------------------------------
 
     def start(self) -> None:
-        """Revalidate every five minutes from now on."""
-        self._loop.start(REVALIDATE_EVERY, now=False).addErrback(lambda failure: log.failure("Revalidation", failure))
+        """Revalidate every five minutes from now on, and refresh what is known of subjects every fifteen."""
+        for loop, seconds in self._loops:
+            loop.start(seconds, now=False).addErrback(lambda failure: log.failure("Revalidation", failure))
 
     def stop(self) -> None:
         """Revalidate no more."""
-        if self._loop.running:
-            self._loop.stop()
+        for loop, _ in self._loops:
+            if loop.running:
+                loop.stop()
+
+    async def refresh(self) -> None:
+        """Have subjects tell what the directory knows of them now. Those that it does not know stay as they are."""
+        directory = self.directory
+        if directory is None:
+            return
+        for subject in list(self._db.table("subject")):
+            try:
+                known = await directory.get_subject_information(subject.subject_identifier)
+            except XenAPIError:
+                continue
+            row = self._db.table("subject").find(subject.ref)
+            if row is not None and dict(row.other_config) != dict(known):
+                with self._db.transaction() as tx:
+                    tx.update(row, other_config=frozenmap(known))
 
     async def revalidate(self) -> None:
         """End the sessions of directory users who may no longer log in; give the others the rights they have now.
@@ -147,3 +217,13 @@ class Logins:
             else:
                 if not session.ended:
                     self._sessions.revalidate(session, identity)
+
+
+def _names_of(leaf: x509.Certificate) -> set[str]:
+    """The names in a certificate, in lower case: those for hosts, and the common name where there are none."""
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    except (x509.ExtensionNotFound, ValueError):
+        names = []
+    common = [str(each.value) for each in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    return {name.lower() for name in names or common}

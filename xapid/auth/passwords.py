@@ -88,7 +88,10 @@ class Passwords:
     async def change(self, password: str) -> None:
         """Set another password. Errors: CHANGE_PASSWORD_REJECTED."""
         _refuse_unfit(password)
-        encoded = await self._run(lambda: self._hasher.hash(password))
+        await self.take(await self._run(lambda: self._hasher.hash(password)))
+
+    async def take(self, encoded: str) -> None:
+        """Set another password, of which this is the hash. Raises ValueError for what is none."""
         self.set_hash(encoded)
         await self._db.durable()
         for observer in list(self.observers):
@@ -131,6 +134,12 @@ class Passwords:
         if self._stand_in is None:
             self._stand_in = self._hasher.hash(secrets.token_urlsafe(15))
         return self._stand_in
+
+
+def hashed(password: str) -> str:
+    """The argon2id hash of a password. Blocks for it. Errors: CHANGE_PASSWORD_REJECTED."""
+    _refuse_unfit(password)
+    return HASHER.hash(password)
 
 
 def _refuse_unfit(password: str) -> None:

@@ -24,6 +24,8 @@ class Offered(Protocol):
     def pool_secret(self) -> str | None: ...
     @property
     def basic(self) -> tuple[str, str] | None: ...
+    @property
+    def certificate(self) -> bool: ...
 
 
 @attrs.define(eq=False)
@@ -52,10 +54,15 @@ class HttpAuthenticator:
             return Admitted(services.sessions.get(offered.session), False)
         if offered.pool_secret is not None:
             return Admitted(await services.logins.with_pool_secret(offered.pool_secret, host), True)
+        if offered.certificate:
+            identity = services.logins.by_certificate(origin.certificates())
+            if identity is None:
+                raise XenAPIError("SESSION_AUTHENTICATION_FAILED", "", "The certificate is not that of a client of this pool")
+            return Admitted(services.logins.with_certificate(identity, host), True)
         assert offered.basic is not None
         user, password = offered.basic
         originator = f"{origin.peer} using Basic auth"
-        return Admitted(await services.logins.with_password(user, password, host, originator), True)
+        return Admitted(await services.logins.with_password(user, password, host, originator, origin.peer), True)
 
     def check(self, admitted: Admitted, action: HttpAction) -> None:
         """Errors: RBAC_PERMISSION_DENIED."""

@@ -32,9 +32,12 @@ class Credentials:
     pool_secret: str | None = attrs.field(default=None, repr=False)
     basic: tuple[str, str] | None = attrs.field(default=None, repr=False)
     """Name and password."""
+    certificate: bool = False
+    """Nothing but the certificate that the client showed over TLS."""
 
     def __bool__(self) -> bool:
-        return self.is_unix or self.session is not None or self.pool_secret is not None or self.basic is not None
+        said = (self.session, self.pool_secret, self.basic)
+        return self.is_unix or self.certificate or any(each is not None for each in said)
 
 
 def credentials(head: Head, origin: Origin) -> Credentials:
@@ -51,7 +54,7 @@ def credentials(head: Head, origin: Origin) -> Credentials:
         return Credentials(pool_secret=secret)
     authorization = head.headers.get("authorization")
     if authorization is None or elsewhere:
-        return Credentials()
+        return Credentials(certificate=not elsewhere and bool(origin.certificates()))
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() != "basic":
         raise UnknownScheme(scheme)

@@ -10,6 +10,7 @@ import socket
 import struct
 from typing import Any, Protocol
 
+from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from twisted.internet import interfaces, tcp
 
@@ -93,6 +94,13 @@ def protocol_name(transport: Any) -> bytes | None:
     """What was agreed on with ALPN."""
     name: bytes | None = transport.negotiatedProtocol if is_tls(transport) else None
     return name
+
+
+def peer_certificates(transport: Any) -> list[x509.Certificate]:
+    """The certificate that the client proved to own, in this handshake or in the one of the session that it resumed, then those
+    that it sent along. Empty if there is none.
+    """
+    return list(transport.peer_certificates()) if is_tls(transport) else []
 
 
 def peer_fingerprint(transport: Any) -> str | None:

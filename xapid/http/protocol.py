@@ -11,8 +11,10 @@ and dropped for a while, so that it gets to see the answer.
 from __future__ import annotations
 
 import math
+import weakref
+from collections.abc import Callable
 from itertools import chain
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from twisted.internet import interfaces
 from twisted.internet.error import ConnectionDone
@@ -80,7 +82,7 @@ class HttpProtocol(Protocol):
         self._secure = not link.is_tls(self.transport)
         self._plain = self._secure and not link.is_unix(self.transport)
         peer, is_unix = link.peer(self.transport)
-        self._origin = Origin(peer, is_unix, self._server.host, {}, self._hangup)
+        self._origin = Origin(peer, is_unix, self._server.host, {}, self._hangup, _certificates(self))
         self._link.registerProducer(self, True)
         self._await_head(self._server.limits.head_time)
         self._server.joined(self)
@@ -234,7 +236,7 @@ class HttpProtocol(Protocol):
         """Says where the request comes from, which differs between heads alone."""
         if head is not self._origin_head:
             base = self._origin
-            self._origin = Origin(base.peer, base.is_unix, base.host, head.headers, base.hangup)
+            self._origin = Origin(base.peer, base.is_unix, base.host, head.headers, base.hangup, base.certificates)
             self._origin_head = head
 
     def _read_head(self) -> bool:
@@ -501,3 +503,14 @@ class HttpProtocol(Protocol):
         received, self._buffer = received + self._buffer, b""
         if received:
             taker.dataReceived(received)
+
+
+def _certificates(connection: HttpProtocol) -> Callable[[], list[Any]]:
+    """What the client of a connection has shown, without holding the connection: the collector comes rarely."""
+    weak = weakref.ref(connection)
+
+    def ask() -> list[Any]:
+        there = weak()
+        return [] if there is None else link.peer_certificates(there.transport)
+
+    return ask

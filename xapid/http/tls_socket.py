@@ -11,6 +11,7 @@ import socket
 import struct
 from typing import Any, Final
 
+from cryptography import x509
 from OpenSSL import SSL
 from OpenSSL._util import ffi as _ffi
 from OpenSSL._util import lib as _lib
@@ -302,6 +303,13 @@ class TlsSocket:
 
     def getPeerCertificate(self) -> Any:
         return self._tls.get_peer_certificate()
+
+    def peer_certificates(self) -> list[x509.Certificate]:
+        """What the client presented, its own first."""
+        own = self._tls.get_peer_certificate()
+        chain = self._tls.get_peer_cert_chain() or []
+        found = [] if own is None else [own.to_cryptography(), *(each.to_cryptography() for each in chain)]
+        return list(dict.fromkeys(found))
 
     @property
     def negotiatedProtocol(self) -> bytes | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 
-from xapid.agent.interface import IAgentObserver, IPlugins
+from xapid.agent.interface import IAgentObserver, ICertificates, IPlugins
 from xapid.agent.simulator.durations import PROFILES
 from xapid.agent.simulator.host import SimulatedHost
 from xapid.agent.simulator.machine import Machine, Surroundings
@@ -17,6 +17,8 @@ from xapid.inventory.processors import cpu_info
 
 PluginsOf = Callable[[str], IPlugins]
 """The plugins of the host with this uuid."""
+CertificatesOf = Callable[[str, str], ICertificates | None]
+"""The certificates of the host with this uuid, which answers at this address; None: made-up ones that nobody sees."""
 
 
 def simulated_host(
@@ -28,9 +30,10 @@ def simulated_host(
     config: Config,
     number: int = 0,
     plugins: PluginsOf | None = None,
+    certificates: CertificatesOf = lambda host, address: None,
 ) -> SimulatedHost:
     """An agent that simulates the host of ``row``, the ``number``-th of this process, with the hardware that its record shows;
-    processors that ``config`` names are put in instead. Only its plugins are real.
+    processors that ``config`` names are put in instead. Only its plugins and certificates are real.
     """
     processors = dict(row.cpu_info)
     if config.processors:
@@ -49,7 +52,8 @@ def simulated_host(
         software_version=dict(row.software_version),
     )
     own = None if plugins is None else plugins(row.uuid)
-    return SimulatedHost(row.uuid, clock, observer, machine, surroundings, PROFILES[config.duration_profile], own)
+    shown = certificates(row.uuid, row.address)
+    return SimulatedHost(row.uuid, clock, observer, machine, surroundings, PROFILES[config.duration_profile], own, shown)
 
 
 def _physical(db: Database, pif: Row) -> PifState:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from typing import Any
-from xml.etree import ElementTree
+
+from lxml import etree
 
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
@@ -27,7 +28,7 @@ async def create(context: Context, type: str, device_config: Any, whitelist: tup
     with db.transaction() as tx:
         task = tx.create("DR_task")
     try:
-        for found in ElementTree.fromstring(listing).iter("SR"):
+        for found in etree.fromstring(listing.encode(), _parser()).iter("SR"):
             uuid = found.findtext("UUID", "")
             if uuid in whitelist and db.table("SR").find_uuid(uuid) is None:
                 await _bring_in(context, task, uuid, found.findtext("name_label", ""), type, device_config)
@@ -35,6 +36,11 @@ async def create(context: Context, type: str, device_config: Any, whitelist: tup
         await destroy(context, task)
         raise
     return task
+
+
+def _parser() -> etree.XMLParser:
+    """Reads what a driver says, and nothing that it refers to."""
+    return etree.XMLParser(resolve_entities=False, no_network=True)
 
 
 async def destroy(context: Context, self: str) -> None:

@@ -35,11 +35,22 @@ from xapid.operations.host_calls import (
     sync_data,
 )
 from xapid.operations.host_certificates import (
+    cert_distrib_atom,
     certificate_list,
+    certificate_sync,
+    copy_primary_host_certs,
+    crl_install,
+    crl_list,
+    crl_uninstall,
+    emergency_disable_tls_verification,
     emergency_reenable_tls_verification,
+    emergency_reset_server_certificate,
     get_server_certificate,
+    install_ca_certificate,
     install_server_certificate,
+    refresh_server_certificate,
     reset_server_certificate,
+    uninstall_ca_certificate,
 )
 from xapid.operations.host_cycles import (
     prepare_for_poweroff,
@@ -50,6 +61,11 @@ from xapid.operations.host_cycles import (
     tickle_heartbeat,
 )
 from xapid.operations.host_devices import mxgpu_vf_setup, nvidia_vf_setup, write_uefi_certificates_to_disk
+from xapid.operations.host_directory import (
+    disable_external_auth,
+    enable_external_auth,
+    external_auth_set_ldaps,
+)
 from xapid.operations.host_local import (
     allocate_resources_for_vm,
     attach_static_vdis,
@@ -87,11 +103,8 @@ from xapid.operations.host_power_on import power_on, set_power_on_mode
 from xapid.operations.host_reports import bugreport_upload, get_system_status_capabilities
 from xapid.operations.host_rights import (
     apply_edition,
-    disable_external_auth,
     disable_local_storage_caching,
-    enable_external_auth,
     enable_local_storage_caching,
-    external_auth_set_ldaps,
     license_add,
     license_remove,
     set_license_params,

@@ -1,4 +1,4 @@
-"""What a host may do and whom it asks: licences, directories, caches (class ``host``)."""
+"""What a host may do and whom it asks: licences, caches (class ``host``)."""
 
 from __future__ import annotations
 
@@ -31,22 +31,6 @@ def apply_edition(context: Context, host: str, edition: str, force: bool) -> Non
         raise XenAPIError("INVALID_EDITION", edition)
     with context.db.transaction() as tx:
         tx.update(row, edition=edition)
-
-
-def enable_external_auth(context: Context, host: str, config: Any, service_name: str, auth_type: str) -> None:
-    row = context.db.get("host", host)
-    if row.external_auth_type:
-        raise XenAPIError("AUTH_ALREADY_ENABLED", row.external_auth_type, row.external_auth_service_name)
-    raise XenAPIError("AUTH_UNKNOWN_TYPE", auth_type)
-
-
-def disable_external_auth(context: Context, host: str, config: Any, force: bool) -> None:
-    context.db.get("host", host)
-
-
-def external_auth_set_ldaps(context: Context, host: str, ldaps: bool, force: bool) -> None:
-    context.db.get("host", host)
-    raise XenAPIError("AUTH_IS_DISABLED")
 
 
 def enable_local_storage_caching(context: Context, host: str, sr: str) -> None:

@@ -11,19 +11,15 @@ from xapid.operations.pool_calls import (
     create_new_blob,
     create_VLAN,
     create_VLAN_from_PIF,
-    detect_nonhomogeneous_external_auth,
     disable_binary_storage,
-    disable_external_auth,
     disable_local_storage_caching,
     disable_redo_log,
     disable_ssh,
     disable_ssl_legacy,
     enable_binary_storage,
-    enable_external_auth,
     enable_local_storage_caching,
     enable_redo_log,
     enable_ssh,
-    external_auth_set_ldaps,
     get_license_state,
     has_extension,
     management_reconfigure,
@@ -31,6 +27,12 @@ from xapid.operations.pool_calls import (
     set_https_only,
     set_ssh_auto_mode,
     set_ssh_enabled_timeout,
+)
+from xapid.operations.pool_directory import (
+    detect_nonhomogeneous_external_auth,
+    disable_external_auth,
+    enable_external_auth,
+    external_auth_set_ldaps,
 )
 from xapid.operations.pool_eject import eject
 from xapid.operations.pool_ha import (
@@ -88,8 +90,15 @@ from xapid.operations.pool_trust import (
     crl_install,
     crl_list,
     crl_uninstall,
+    enable_tls_verification,
+    exchange_ca_certificates_on_join,
+    exchange_crls_on_join,
+    exchange_trusted_certificates_on_join,
     install_ca_certificate,
+    install_trusted_certificate,
+    sync_trusted_certificates_from,
     uninstall_ca_certificate,
+    uninstall_trusted_certificate,
 )
 from xapid.operations.pool_wlb import (
     deconfigure_wlb,

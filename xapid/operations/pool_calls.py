@@ -148,25 +148,6 @@ def disable_redo_log(context: Context) -> None:
         tx.update(the_pool(context.db), redo_log_enabled=False)
 
 
-def enable_external_auth(context: Context, pool: str, config: Any, service_name: str, auth_type: str) -> None:
-    for host in context.db.table("host"):
-        if host.external_auth_type:
-            raise XenAPIError("POOL_AUTH_ALREADY_ENABLED", host.ref)
-    raise XenAPIError("AUTH_UNKNOWN_TYPE", auth_type)
-
-
-def disable_external_auth(context: Context, pool: str, config: Any) -> None:
-    """No directory is in use."""
-
-
-def external_auth_set_ldaps(context: Context, pool: str, ldaps: bool, force: bool) -> None:
-    raise XenAPIError("AUTH_IS_DISABLED")
-
-
-def detect_nonhomogeneous_external_auth(context: Context, pool: str) -> None:
-    """No directory is in use, on any host."""
-
-
 async def _create_vlans(context: Context, bases: list[Row], network: str, tag: int) -> tuple[str, ...]:
     """A VLAN on each of ``bases``; if one cannot be made, none stays."""
     made: list[str] = []

@@ -6,17 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from xml.sax.saxutils import escape
 
+from twisted.internet import defer
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from xapid.agent.interface import IHostAgent
+from xapid.agent.values import AgentFailure
 from xapid.auth.logins import FailedLogins
 from xapid.database import Database, Row
+from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import EPOCH
 from xapid.operations.alerts import raise_alert
+from xapid.operations.certificate_rows import note_verification
 
 log = Logger()
 
@@ -36,11 +41,15 @@ MOST_NAMES: Final = 20
 class RoutineChecks:
     """Checks ``db`` in turns of ``clock``. ``failed_logins`` counts since it was last emptied."""
 
-    def __init__(self, db: Database, clock: IReactorTime, failed_logins: FailedLogins) -> None:
+    def __init__(
+        self, db: Database, clock: IReactorTime, failed_logins: FailedLogins, agents: Callable[[], list[tuple[str, IHostAgent]]]
+    ) -> None:
+        """``agents`` are those of the hosts that have one, by reference."""
+        self._agents = agents
         self._db = db
         self._clock = clock
         self._failed_logins = failed_logins
-        every: dict[Callable[[], None], float] = {
+        every: dict[Callable[[], Any], float] = {
             self.tell_failed_logins: HOUR, self.check_certificates: 24 * HOUR, self.check_verification: HOUR / 6,
             self.close_ssh: MINUTE,
         }  # fmt: skip
@@ -88,8 +97,16 @@ class RoutineChecks:
             text = f"<body><message>The certificate is valid until</message><date>{until}</date></body>"
             self._keep(now, about, prefix, None if stage is None else prefix + stage, text)
 
-    def check_verification(self) -> None:
+    def check_verification(self) -> defer.Deferred[None]:
         """An alert about each host that does not verify certificates although the pool does, for as long as it lasts."""
+        return defer.ensureDeferred(self._check_verification())
+
+    async def _check_verification(self) -> None:
+        for ref, agent in self._agents():
+            try:
+                await note_verification(self._db, agent, ref)
+            except (AgentFailure, XenAPIError):
+                continue  # it is told of when it is there again
         now, text = self._now(), "The host does not verify the certificates of others, although the pool demands it."
         verified = any(pool.tls_verification_enabled for pool in self._db.table("pool"))
         for host in self._db.table("host"):

@@ -98,6 +98,8 @@ class Services:
     callers: Callers
     run: Run
     """Where what takes its time is done, away from everything else."""
+    directories: Any = None
+    """Which directory the pool asks about users (:class:`xapid.auth.directories.Directories`)."""
     observer: Any = None
     """Where agents report what they notice (:class:`xapid.agent.interface.IAgentObserver`)."""
     pool: Any = None

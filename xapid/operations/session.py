@@ -18,12 +18,18 @@ PIECE: Final = 1 << 20
 
 
 async def login_with_password(context: Context, uname: str, pwd: str, version: str, originator: str) -> str:
-    """A peer that is root already (the Unix socket) needs no password. ``version`` means nothing."""
+    """A peer that is root already (the Unix socket), or has shown a client's certificate, needs no password.
+
+    ``version`` means nothing.
+    """
     _track(context)
     logins = context.services.logins
     if context.session.is_local_superuser:
         return logins.as_root(context.host, originator).ref
-    return (await logins.with_password(uname, pwd, context.host, originator)).ref
+    identity = logins.by_certificate(context.origin.certificates())
+    if identity is not None:
+        return logins.with_certificate(identity, context.host, originator).ref
+    return (await logins.with_password(uname, pwd, context.host, originator, context.origin.peer)).ref
 
 
 def _track(context: Context) -> None:
@@ -43,7 +49,7 @@ async def slave_local_login(context: Context, psecret: str) -> str:
 
 
 async def slave_local_login_with_password(context: Context, uname: str, pwd: str) -> str:
-    return (await context.services.logins.local_with_password(uname, pwd, context.host)).ref
+    return (await context.services.logins.local_with_password(uname, pwd, context.host, context.origin.peer)).ref
 
 
 async def create_from_db_file(context: Context, filename: str) -> str:

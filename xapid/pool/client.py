@@ -7,7 +7,10 @@ from typing import Any, Final
 
 import orjson
 import treq
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from OpenSSL import SSL
+from OpenSSL.crypto import X509
 from twisted.internet import defer
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
@@ -40,12 +43,27 @@ class Unverified:
         return connection
 
 
+class Known(Unverified):
+    """TLS with a server that presents this very certificate, in PEM. Raises ValueError for what is none."""
+
+    def __init__(self, certificate: str) -> None:
+        super().__init__()
+        self._known = x509.load_pem_x509_certificate(certificate.encode()).fingerprint(SHA256())
+        self._context.set_verify(SSL.VERIFY_PEER, self._verify)
+
+    def _verify(self, connection: SSL.Connection, certificate: X509, error: int, depth: int, accepted: int) -> bool:
+        return depth > 0 or certificate.to_cryptography().fingerprint(SHA256()) == self._known
+
+
 @implementer(IPolicyForHTTPS)
 class UnverifiedPolicy:
     """The same, as an agent asks for it."""
 
+    def __init__(self, tls: Unverified | None = None) -> None:
+        self._tls = tls
+
     def creatorForNetloc(self, hostname: bytes, port: int) -> Unverified:
-        return Unverified()
+        return self._tls or Unverified()
 
 
 class XenAPIClient:
@@ -62,10 +80,11 @@ class XenAPIClient:
         port: int,
         failed: Callable[[], XenAPIError],
         garbled: Callable[[], XenAPIError] | None = None,
+        tls: Unverified | None = None,
     ) -> None:
         host = f"[{address}]" if ":" in address else address
         self._url = f"https://{host}:{port}/jsonrpc"
-        agent = Agent(reactor, UnverifiedPolicy())  # type: ignore[no-untyped-call]  # Twisted's
+        agent = Agent(reactor, UnverifiedPolicy(tls))  # type: ignore[no-untyped-call]  # Twisted's
         self._http = treq.client.HTTPClient(agent)
         self._failed = failed
         self._garbled = garbled or failed

@@ -16,6 +16,7 @@ from xapid.config import Config
 from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.adoption import take_up
+from xapid.operations.certificate_rows import catch_up
 from xapid.pool.agents import HostAgents
 from xapid.pool.membership import BEGAN, Membership, Place
 from xapid.pool.peers import Peers
@@ -108,6 +109,8 @@ class Common:
         if host is not None:
             for pif in await agent.network.scan_pifs():
                 self.observer.carrier_changed(host.uuid, pif["device"], pif["carrier"])
+        if ref in self.db.table("host"):
+            await catch_up(self.db, agent, ref, self.agents.find(self.role.coordinator))
         if ref in self.db.table("host") and known != str(began):
             with self.db.transaction() as tx:
                 tx.set_meta(key, str(began))

@@ -27,7 +27,8 @@ from zope.interface import implementer
 
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.posts import Posted
-from xapid.pool.client import TIMEOUT, Unverified, UnverifiedPolicy, XenAPIClient
+from xapid.pool.client import TIMEOUT, Known, Unverified, UnverifiedPolicy, XenAPIClient
+from xapid.pool.joining import split_address
 from xapid.pool.posting import post
 from xapid.pool.uploading import upload
 from xapid.wire.xmlrpc import parse_value
@@ -57,6 +58,18 @@ class Elsewhere:
     def pool(self, url: str, session: str) -> OtherPool:
         """The pool whose coordinator answers at ``url``, as the session ``session`` of it."""
         return OtherPool(self._reactor, url, session)
+
+    def pinned(self, address: str, certificate: str) -> XenAPIClient:
+        """The coordinator that answers at an address, which may carry a port, with this certificate, in PEM.
+
+        Its calls fail with TLS_CONNECTION_FAILED where it does not.
+        """
+        host, port = split_address(address, self._port())
+
+        def failed() -> XenAPIError:
+            return XenAPIError("TLS_CONNECTION_FAILED", host, str(port))
+
+        return XenAPIClient(self._reactor, host, port, failed, tls=Known(certificate))
 
     async def post(self, *args: Any, **options: Any) -> Posted:
         """What :func:`xapid.pool.posting.post` does, from here."""

@@ -8,7 +8,7 @@ ALPN name. This module puts the parts together.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, Final
 
 import attrs
@@ -39,6 +39,7 @@ from xapid.pool.liveness import Beat, Liveness
 from xapid.pool.membership import HANDING_OVER, JOINING, Membership, Place
 from xapid.pool.network import Network
 from xapid.pool.peers import Peers
+from xapid.pool.renewing import hosts_beside, renewing
 from xapid.pool.requests import Requests
 from xapid.pool.role import Role
 from xapid.pool.secrets import PoolSecrets, new_secret
@@ -286,6 +287,14 @@ class Federation:
     def dismiss(self, host: str, ref: str) -> None:
         """See :meth:`xapid.pool.joining.Receiving.dismiss`."""
         self.receiving.dismiss(host, ref)
+
+    def renewing(self, ref: str, certificate: str) -> AbstractAsyncContextManager[None]:
+        """See :func:`xapid.pool.renewing.renewing`."""
+        return renewing(self.common, ref, certificate)
+
+    def hosts_beside(self, ref: str) -> list[str]:
+        """See :func:`xapid.pool.renewing.hosts_beside`."""
+        return hosts_beside(self.common, ref)
 
     async def secret_stage(self, ref: str, stage: str, old: str, new: str) -> None:
         """Have a host go through a stage of a rotation of the secret. Raises AgentFailure, ValueError."""

@@ -61,14 +61,14 @@ class Membership:
     # Certificates -------------------------------------------------------------------------------------------------------
 
     def pin(self, daemon: str, certificate: str) -> None:
-        """Trust a daemon by its certificate, in PEM. Raises ValueError for what is none."""
-        _fingerprint(certificate)
+        """Trust a daemon by its certificate, in PEM, or by either of two. Raises ValueError for what is none."""
+        _fingerprints(certificate)
         with self._db.transaction() as tx:
             tx.set_meta(PIN + daemon, certificate)
 
     def expect(self, host: str, certificate: str) -> None:
         """Let a host knock that is about to join. Raises ValueError for what is no certificate."""
-        _fingerprint(certificate)
+        _fingerprints(certificate)
         with self._db.transaction() as tx:
             tx.set_meta(EXPECTED + host, certificate)
 
@@ -102,7 +102,7 @@ class Membership:
         joining = self.joining
         for known in (self.pins(), self.expected(), self.leaving(), {} if joining is None else joining["pins"]):
             for daemon, pem in known.items():
-                if _fingerprint(pem) == fingerprint:
+                if fingerprint in _fingerprints(pem):
                     return str(daemon)
         return None
 
@@ -261,10 +261,11 @@ def _text(place: Place) -> str:
 
 
 @lru_cache(maxsize=256)
-def _fingerprint(pem: str) -> str:
-    return x509.load_pem_x509_certificate(pem.encode()).fingerprint(SHA256()).hex()
+def _fingerprints(pem: str) -> tuple[str, ...]:
+    """Of each certificate; there are two while one takes the place of the other. Raises ValueError."""
+    return tuple(each.fingerprint(SHA256()).hex() for each in x509.load_pem_x509_certificates(pem.encode()))
 
 
 def fingerprints(certificates: Iterable[str]) -> frozenset[str]:
     """The SHA-256 of certificates in PEM, in lower-case hex."""
-    return frozenset(_fingerprint(pem) for pem in certificates)
+    return frozenset(each for pem in certificates for each in _fingerprints(pem))

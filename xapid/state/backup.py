@@ -17,8 +17,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Final
 
+from xapid.certificates.trusted import KINDS
 from xapid.database.journal import JournalError, layout
-from xapid.state.directory import BLOBS, CERTIFICATE, DATABASE, INITIAL_PASSWORD, SECRETS_KEY
+from xapid.state.directory import (
+    BLOBS,
+    CERTIFICATE,
+    DATABASE,
+    HOSTS,
+    INITIAL_PASSWORD,
+    INTERNAL,
+    SECRETS_KEY,
+    TRUSTED,
+    VERIFICATION_OFF,
+)
 from xapid.whole_files import sync_directory
 
 _ATTEMPTS: Final = 20
@@ -75,7 +86,9 @@ class _Copy:
 
 def _inodes(state: Path) -> dict[str, int]:
     """The files beside the database, which are only ever replaced whole: so each name's inode says what is in it."""
-    named = [state / SECRETS_KEY, state / CERTIFICATE, state / INITIAL_PASSWORD, *_directory(state / BLOBS)]
+    named = [state / name for name in (SECRETS_KEY, CERTIFICATE, INTERNAL, VERIFICATION_OFF, INITIAL_PASSWORD)]
+    for folder in (BLOBS, HOSTS, TRUSTED, *(f"{TRUSTED}/{kind}" for kind in KINDS)):
+        named += _directory(state / folder)
     return {str(path.relative_to(state)): path.stat().st_ino for path in named if path.is_file()}
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import attrs
 
+from xapid.certificates.pair import Certificate
 from xapid.database import Database, consistency
 from xapid.database.journal import JournalError, Loaded, NoJournal, Seal, layout
 from xapid.database.journal.notation import ClassReader, Sharing
 from xapid.datamodel.catalogue import Catalogue, catalogue
-from xapid.http.certificate import Certificate
 from xapid.ids import Ids
-from xapid.state.directory import BLOBS, CERTIFICATE, DATABASE, SECRETS_KEY, read_seal
+from xapid.state.directory import BLOBS, CERTIFICATE, DATABASE, HOSTS, INTERNAL, SECRETS_KEY, read_seal
 
 
 @attrs.define
@@ -44,6 +44,9 @@ def check(state: Path) -> Findings:
         findings.problems.append(f"{state} is open to others; it holds keys and must have mode 0700")
     db = _check_database(state / DATABASE, _check_key(state, findings), findings)
     _check_certificate(state / CERTIFICATE, findings)
+    for path in (state / INTERNAL, *sorted((state / HOSTS).glob("*.pem"))):
+        if path.exists():
+            _check_certificate(path, findings)
     if db is not None:
         _check_blobs(db, state / BLOBS, findings)
     return findings

@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from xapid.certificates.pair import Certificate, self_signed
 from xapid.config import Config, ConfigError
 from xapid.database.journal.seals import KEY_LENGTH, Seal
-from xapid.http.certificate import Certificate, self_signed
 from xapid.whole_files import sync_directory, write_whole
 
 DATABASE: Final = "database"
@@ -19,6 +19,10 @@ CERTIFICATE: Final = "host.pem"
 BLOBS: Final = "blobs"
 INITIAL_PASSWORD: Final = "initial-password"
 SECRETS_KEY: Final = "secrets.key"
+INTERNAL: Final = "pool.pem"
+HOSTS: Final = "hosts"
+TRUSTED: Final = "trusted"
+VERIFICATION_OFF: Final = "verification-off"
 
 
 class StateDirectory:
@@ -31,6 +35,7 @@ class StateDirectory:
         self.path = path
         try:
             _make(path)
+            _keep_others_out(path)
             self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as problem:
             raise ConfigError(f"state: {path}: {problem.strerror}") from problem
@@ -80,6 +85,15 @@ def read_seal(state: Path) -> Seal:
     if len(key) != KEY_LENGTH:
         raise ValueError(f"it holds {len(key)} bytes, not {KEY_LENGTH}")
     return Seal(key)
+
+
+def _keep_others_out(path: Path) -> None:
+    """Nobody else may look into the directory. Raises ConfigError if it is somebody else's."""
+    about = path.stat()
+    if about.st_uid != os.geteuid():
+        raise ConfigError(f"state: {path} belongs to user {about.st_uid}, and this daemon runs as {os.geteuid()}")
+    if about.st_mode & 0o077:
+        path.chmod(0o700)
 
 
 def _make(path: Path) -> None:

@@ -6,7 +6,7 @@ must be written in, and a :class:`Dispatcher` turns the three into an :data:`Ans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -91,6 +91,8 @@ class Origin:
     headers: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False)
     """Request headers under lower-case names: ``task-id``, ``subtask-of``, ``originator``, ``user-agent``…"""
     hangup: Hangup = attrs.field(factory=Hangup, eq=False, repr=False)
+    certificates: Callable[[], Sequence[Any]] = attrs.field(default=tuple, eq=False, repr=False)
+    """The certificate that the client proved to own over TLS, and those that it sent along; mostly there is none."""
 
 
 class Codec(Protocol):

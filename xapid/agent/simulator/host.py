@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+from itertools import count
 
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from xapid.agent.certificates import HostCertificates, Verification
 from xapid.agent.interface import (
     IAgentObserver,
     ICertificates,
@@ -26,12 +29,15 @@ from xapid.agent.simulator.hypervisor import SimulatedHypervisor
 from xapid.agent.simulator.machine import Machine, Surroundings
 from xapid.agent.simulator.others import (
     Process,
-    SimulatedCertificates,
     SimulatedNetwork,
     SimulatedPlugins,
     SimulatedPower,
 )
 from xapid.agent.simulator.storage import SimulatedStorage
+from xapid.certificates import pair
+from xapid.certificates.pair import Certificate
+from xapid.certificates.shown import Shown
+from xapid.certificates.trusted import TrustStore
 
 
 @implementer(IHostAgent)
@@ -50,6 +56,7 @@ class SimulatedHost:
         surroundings: Surroundings,
         durations: Durations = PROFILES["instant"],
         plugins: IPlugins | None = None,
+        certificates: ICertificates | None = None,
     ) -> None:
         self.uuid = uuid
         self.machine = machine
@@ -63,7 +70,7 @@ class SimulatedHost:
         send_logs = partial(_send_logs, surroundings, uuid)
         self.metrics: IMetrics = SimulatedMetrics(clock, machine, domains, storage, storage.attached, send_logs)
         self.plugins: IPlugins = plugins if plugins is not None else SimulatedPlugins()
-        self.certificates: ICertificates = SimulatedCertificates()
+        self.certificates: ICertificates = certificates if certificates is not None else _certificates(uuid, clock)
         self.consoles: IConsoles = SimulatedConsoles(clock, machine, domains)
 
     def belongs_to(self, process: Process | None) -> None:
@@ -73,3 +80,21 @@ class SimulatedHost:
 
 def _send_logs(surroundings: Surroundings, host: str, name: str, destination: str) -> None:
     surroundings.send_logs(host, name, destination)
+
+
+def _certificates(uuid: str, clock: IReactorTime) -> HostCertificates:
+    """Certificates in memory, made when somebody looks, that nobody is shown."""
+    numbers = count()
+
+    def make(kind: str) -> Certificate:
+        return _made_up(kind, uuid, int(clock.seconds()), next(numbers))
+
+    server, internal = Shown(lambda: make("server")), Shown(lambda: make("internal"))
+    return HostCertificates(server, internal, TrustStore(None), Verification())
+
+
+@lru_cache(maxsize=64)
+def _made_up(kind: str, uuid: str, seconds: int, number: int) -> Certificate:
+    """The same hosts at the same time have the same: keys cannot be seeded, and simulations should be repeatable."""
+    now = datetime.fromtimestamp(seconds, UTC)
+    return pair.internal(uuid, now) if kind == "internal" else pair.self_signed([uuid], now)

@@ -1,4 +1,4 @@
-"""The smaller parts of a simulated host: interfaces, power, figures, plugins and certificates."""
+"""The smaller parts of a simulated host: interfaces, power, figures and plugins."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any, Protocol
 
 from zope.interface import implementer
 
-from xapid.agent.interface import ICertificates, INetwork, IPlugins, IPower
+from xapid.agent.interface import INetwork, IPlugins, IPower
 from xapid.agent.simulator.durations import PROFILES, Durations
 from xapid.agent.simulator.machine import Machine, Surroundings
 from xapid.agent.values import (
     AgentFailure,
     BridgeConfig,
-    CertificateState,
     Errand,
     PifAddress,
     PifConfig,
@@ -134,28 +133,3 @@ class SimulatedPlugins:
 
     async def list_plugins(self) -> list[str]:
         return []
-
-
-@implementer(ICertificates)
-class SimulatedCertificates:
-    """Certificates that are kept, and not used for anything."""
-
-    def __init__(self) -> None:
-        self._trusted: dict[tuple[str, str], CertificateState] = {}
-        self._server = CertificateState(name="", type="host", pem="")
-
-    async def list_certificates(self) -> list[CertificateState]:
-        return [self._server, *self._trusted.values()]
-
-    async def install_server(self, certificate: str, key: str, chain: str) -> CertificateState:
-        self._server = CertificateState(name="", type="host", pem=certificate)
-        return self._server
-
-    async def renew_server(self) -> CertificateState:
-        return self._server
-
-    async def trust(self, name: str, type: str, pem: str) -> None:
-        self._trusted[name, type] = CertificateState(name=name, type="ca" if type == "ca" else "host_internal", pem=pem)
-
-    async def distrust(self, name: str, type: str) -> None:
-        self._trusted.pop((name, type), None)

@@ -140,7 +140,7 @@ def meta(connection: sqlite3.Connection) -> dict[str, str]:
 def lines_of(connection: sqlite3.Connection, classes: Collection[str]) -> Iterator[tuple[str, str, bytes]]:
     """Class, reference and body of every object of some classes."""
     marks = ", ".join("?" * len(classes))
-    return connection.execute(f"SELECT class, ref, body FROM objects WHERE class IN ({marks})", tuple(classes))
+    return connection.execute(f"SELECT class, ref, body FROM objects WHERE class IN ({marks})", tuple(classes))  # noqa: S608 - question marks
 
 
 # Writing ----------------------------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def store(connection: sqlite3.Connection, group: Sequence[Entry]) -> None:
 def _put(connection: sqlite3.Connection, puts: Sequence[Line]) -> None:
     rows = ", ".join(["(?, ?, ?, ?, ?)"] * len(puts))
     connection.execute(
-        f"INSERT INTO objects (class, ref, created, modified, body) VALUES {rows}"
+        f"INSERT INTO objects (class, ref, created, modified, body) VALUES {rows}"  # noqa: S608 - question marks
         " ON CONFLICT (ref) DO UPDATE SET class = excluded.class, created = excluded.created,"
         " modified = excluded.modified, body = excluded.body",
         [value for line in puts for value in line],

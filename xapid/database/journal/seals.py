@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from xapid.datamodel.catalogue import Catalogue
 
 KEY_LENGTH: Final = 32
-SECRET_FACTS: Final = "pool-secret"
+SECRET_FACTS: Final = ("pool-secret", "directory-account")
 _NONCE: Final = 12
 _MEMBER: Final = "sealed"
 _MARK: Final = f"{_MEMBER}:"

@@ -1,7 +1,9 @@
-"""Certificates for a host's address: self-signed ones, a development authority with servers under it, fingerprints.
+"""Keys with their certificates: self-signed ones for a host's address or for the traffic inside a pool, a development
+authority with servers under it, fingerprints.
 
-Keys are RSA of 2,048 bits and signatures SHA-256, which is what every client of the XenAPI can check. Times are given, so
-that nothing here looks at a clock.
+What clients see has RSA keys of 2,048 bits and SHA-256 signatures, which every client of the XenAPI can check. Inside a pool,
+where only other daemons look, keys are on the curve P-256: they are made in no time. Times are given, so that nothing here
+looks at a clock.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Final
 import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from xapid.whole_files import write_whole
@@ -27,11 +29,14 @@ _LEEWAY: Final = timedelta(days=1)
 """A certificate holds from a little before it was made, for clients whose clocks are late."""
 
 
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
 @attrs.frozen
 class Certificate:
     """A private key and the certificate for it, with those that vouch for it behind."""
 
-    key: rsa.RSAPrivateKey = attrs.field(repr=False)
+    key: Key = attrs.field(repr=False)
     leaf: x509.Certificate
     chain: tuple[x509.Certificate, ...] = ()
 
@@ -39,6 +44,16 @@ class Certificate:
     def fingerprint(self) -> str:
         """SHA-256, as upper-case hex with colons: the form in which people compare it."""
         return fingerprint(self.leaf)
+
+    @property
+    def fits_clients(self) -> bool:
+        """Whether its key is of the kind that all clients know."""
+        return isinstance(self.key, rsa.RSAPrivateKey)
+
+    @property
+    def leaf_pem(self) -> str:
+        """The certificate alone."""
+        return self.leaf.public_bytes(serialization.Encoding.PEM).decode()
 
     @property
     def certificate_pem(self) -> bytes:
@@ -56,8 +71,8 @@ class Certificate:
         """A key and its certificates out of one text, in any order but leaf first; ValueError if it holds no such pair."""
         key = serialization.load_pem_private_key(pem, None)
         leaf, *chain = x509.load_pem_x509_certificates(pem)
-        if not isinstance(key, rsa.RSAPrivateKey):
-            raise ValueError("the key is not an RSA key")
+        if not isinstance(key, Key):
+            raise ValueError("the key is of a kind that nobody here uses")
         if leaf.public_key() != key.public_key():
             raise ValueError("the certificate is for another key")
         return cls(key, leaf, tuple(chain))
@@ -83,6 +98,14 @@ def self_signed(names: Iterable[str], now: datetime, lifetime: timedelta = LIFET
     names = list(names)
     subject = _subject(names[0])
     leaf = _server(names, key, subject, subject, now, lifetime).sign(key, hashes.SHA256())
+    return Certificate(key, leaf)
+
+
+def internal(name: str, now: datetime, lifetime: timedelta = LIFETIME) -> Certificate:
+    """A new certificate for a daemon to show to the others of its pool, which know it by its fingerprint."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = _subject(name)
+    leaf = _server([name], key, subject, subject, now, lifetime).sign(key, hashes.SHA256())
     return Certificate(key, leaf)
 
 
@@ -118,9 +141,7 @@ def _subject(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
 
 
-def _builder(
-    key: rsa.RSAPrivateKey, subject: x509.Name, issuer: x509.Name, now: datetime, lifetime: timedelta
-) -> x509.CertificateBuilder:
+def _builder(key: Key, subject: x509.Name, issuer: x509.Name, now: datetime, lifetime: timedelta) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -134,7 +155,7 @@ def _builder(
 
 
 def _server(
-    names: list[str], key: rsa.RSAPrivateKey, subject: x509.Name, issuer: x509.Name, now: datetime, lifetime: timedelta
+    names: list[str], key: Key, subject: x509.Name, issuer: x509.Name, now: datetime, lifetime: timedelta
 ) -> x509.CertificateBuilder:
     both = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
     return (

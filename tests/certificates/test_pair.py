@@ -12,8 +12,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from xapid.http import certificate
-from xapid.http.certificate import Certificate
+from xapid.certificates import pair as certificate
+from xapid.certificates.pair import Certificate
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
