@@ -41,6 +41,7 @@ async def settle(context: Context, host: str) -> None:
     for name, step in steps.items():
         if the_pool(db).other_config.get(name) != "nosync":
             await step(context, host)
+    await _attempt(context, host, "host.certificate_sync", host)
     model = db.get("host", the_pool(db).master)
     with db.transaction() as tx:
         tx.update(db.get("host", host), **{field: getattr(model, field) for field in _COPIED})

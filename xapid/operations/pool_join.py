@@ -10,6 +10,7 @@ from xapid.datamodel.types import frozenmap
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
 from xapid.operations.pool_join_checks import CLASSES, Facts, check
+from xapid.operations.pool_trust import trusted_file
 
 
 async def join(context: Context, master_address: str, master_username: str, master_password: str) -> None:
@@ -34,9 +35,33 @@ async def _join(context: Context, address: str, user: str, password: str, force:
             skew = abs(_moment(await visit.call("host.get_servertime", master)) - context.clock.seconds())
             ports = (services.pool.port, visit.port)
             check(Facts(db=db, config=context.config, far=far, skew=skew, ports=ports, force=force))
+            await _bring_trust(context, visit, next(iter(far["pool"])))
             await services.pool.join(visit)
         finally:
             await visit.end()
+
+
+async def _bring_trust(context: Context, visit: Any, pool: str) -> None:
+    """The pool trusts what this host trusts, for the same purposes, and heeds its revocation lists.
+
+    What the pool trusts the host gets when it has joined.
+    """
+    held = await context.agent().certificates.list_certificates()
+    rows = [row for row in context.db.table("Certificate") if row.type in ("ca", "pinned")]
+    authorities = {row.name for row in rows if row.type == "ca" and row.name}
+    named = {state["name"]: state["pem"] for state in held if state["type"] == "ca" and state["name"] in authorities}
+    if named:
+        await visit.call("pool.exchange_ca_certificates_on_join", named, [])
+    for kind in ("ca", "pinned"):
+        own = [row for row in rows if row.type == kind and not row.name]
+        purposes = {trusted_file(row.fingerprint_sha256): list(row.purpose) for row in own}
+        states = [state for state in held if state["type"] == kind and state["name"] in purposes]
+        if states:
+            known = {state["pem"]: purposes[state["name"]] for state in states}
+            await visit.call("pool.exchange_trusted_certificates_on_join", pool, kind == "ca", known, [])
+    lists = {state["name"]: state["pem"] for state in held if state["type"] == "crl"}
+    if lists:
+        await visit.call("pool.exchange_crls_on_join", pool, lists, [])
 
 
 def _moment(text: Any) -> float:

@@ -140,7 +140,7 @@ async def _install_trusted(context: Context, ca: bool, cert: str, purpose: Any) 
     kind = "ca" if ca else "pinned"
     if any(row.fingerprint_sha256 == fingerprint and row.type == kind for row in _trusted(context.db)):
         raise XenAPIError("TRUSTED_CERTIFICATE_ALREADY_EXISTS", fingerprint)
-    await _trust(context, _file(fingerprint), kind, cert)
+    await _trust(context, trusted_file(fingerprint), kind, cert)
     with context.db.transaction() as tx:
         return tx.create("Certificate", type=kind, purpose=tuple(dict.fromkeys(purpose)), **fields)
 
@@ -150,7 +150,7 @@ async def uninstall_trusted_certificate(context: Context, self: str, certificate
     row = context.db.get("Certificate", certificate)
     if row not in _trusted(context.db):
         raise XenAPIError("NOT_TRUSTED_CERTIFICATE", certificate)
-    await _distrust(context, _file(row.fingerprint_sha256), row.type)
+    await _distrust(context, trusted_file(row.fingerprint_sha256), row.type)
     with context.db.transaction() as tx:
         tx.destroy(row)
 
@@ -166,7 +166,7 @@ async def exchange_trusted_certificates_on_join(context: Context, self: str, ca:
                 raise
     held = {state["name"]: state["pem"] for state in await _held(context)}
     rows = [context.db.get("Certificate", ref) for ref in export]
-    files = [(row, _file(row.fingerprint_sha256)) for row in rows if row.type == ("ca" if ca else "pinned")]
+    files = [(row, trusted_file(row.fingerprint_sha256)) for row in rows if row.type == ("ca" if ca else "pinned")]
     return frozenmap({held[file]: tuple(row.purpose) for row, file in files if file in held})
 
 
@@ -273,7 +273,7 @@ def _authority(context: Context, name: str, cert: str) -> x509.Certificate:
     return check_trusted(cert, context.now(), "CA_CERTIFICATE")
 
 
-def _file(fingerprint: str) -> str:
+def trusted_file(fingerprint: str) -> str:
     return f"{fingerprint.replace(':', '').lower()}.pem"
 
 
