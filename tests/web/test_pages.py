@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from web.conftest import Visitor
 
@@ -191,3 +191,37 @@ def test_a_server_that_is_away_is_waited_for(visit: Callable[..., Visitor], api)
     expect(page.get_by_role("alert")).to_have_count(0)
     api.VM.set_name_label(ref, "vm-3-1")
     visitor.complaints.clear()
+
+
+def test_a_console_that_has_lost_events_fetches_everything_anew(visit: Callable[..., Visitor], api) -> None:
+    visitor = visit()
+    page = visitor.page
+    lost = {"jsonrpc": "2.0", "error": {"code": 1, "message": "EVENTS_LOST", "data": []}}
+    (ref,) = api.VM.get_by_name_label("vm-3-1")
+    misled: list[str] = []
+
+    def mislead(route: Route) -> None:
+        """Keeps back the first answer that tells of the new name, and says that events were lost."""
+        call = route.request.post_data_json
+        if call["method"] != "event.from" or misled:
+            route.continue_()
+            return
+        answer = route.fetch(timeout=60_000)
+        if "while nobody looked" in answer.text():
+            misled.append(call["method"])
+            route.fulfill(json={**lost, "id": call["id"]})
+        else:
+            route.fulfill(response=answer)
+
+    page.route("**/jsonrpc", mislead)
+    visitor.log_in()
+    visitor.go("vms")
+    expect(page.get_by_role("link", name="vm-3-1")).to_be_visible()
+    api.VM.set_name_label(ref, "while nobody looked")
+    try:
+        expect(page.get_by_role("link", name="while nobody looked")).to_be_visible()
+        assert misled
+    finally:
+        api.VM.set_name_label(ref, "vm-3-1")
+    expect(page.get_by_role("link", name="vm-3-1")).to_be_visible()
+    page.unroute_all(behavior="ignoreErrors")

@@ -114,6 +114,8 @@ export class Store {
     this.waiting.abort(); // so that the loop goes on from the same token with this class too
     const records = await this.session.call<Record<string, Records[ClassName]>>(`${name}.get_all_records`);
     if (generation !== this.generation) return;
+    this.tables.delete(name);
+    this.uuids.delete(name);
     const table = this.rows(name);
     for (const [ref, record] of Object.entries(records)) this.put(name, table, ref, record);
     this.ready.add(name);
@@ -167,6 +169,7 @@ export class Store {
       this.waiting = new AbortController();
       const { signal } = this.waiting;
       try {
+        if (!this.token) await this.afresh();
         const classes = [...this.wireNames.values()];
         const batch = await this.session.wait<Batch>(signal, "event.from", classes, this.token, WAIT_S);
         failures = 0;
@@ -175,8 +178,8 @@ export class Store {
         this.take(batch.events);
       } catch (problem) {
         if (this.over) return;
-        if (signal.aborted) continue;
-        if (problem instanceof XenError && problem.code === "EVENTS_LOST") await this.afresh();
+        if (problem instanceof DOMException && problem.name === "AbortError") continue;
+        if (problem instanceof XenError && problem.code === "EVENTS_LOST") this.token = "";
         else if (problem instanceof XenError && problem.code === "SESSION_INVALID") return;
         else {
           this.say("away");
@@ -191,15 +194,12 @@ export class Store {
 
   /** Too much happened meanwhile: everything is fetched again. */
   private async afresh(): Promise<void> {
+    const { token } = await this.session.call<Batch>("event.from", ["pool"], "", 0.0);
     this.generation++;
-    const names = [...this.loaded.keys()];
-    this.token = (await this.session.call<Batch>("event.from", ["pool"], "", 0.0)).token;
+    const names = [...this.wireNames.values()];
     this.loaded.clear();
-    for (const name of names) {
-      this.tables.delete(name);
-      this.uuids.delete(name);
-    }
     await Promise.all(names.map((name) => this.load(name)));
+    this.token = token; // only now, so that a failure on the way begins it all again
   }
 
   private wake: () => void = () => {};
