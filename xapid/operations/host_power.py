@@ -83,6 +83,7 @@ def destroy(context: Context, self: str) -> None:
     assert_may_leave(host)
     with db.transaction() as tx:
         remove_host(tx, db, host)
+        context.services.pool.forget(host.uuid, self)
         level_pool(tx, db)
 
 

@@ -296,6 +296,10 @@ class Federation:
         """See :func:`xapid.pool.renewing.hosts_beside`."""
         return hosts_beside(self.common, ref)
 
+    def forget(self, host: str, ref: str) -> None:
+        """See :meth:`xapid.pool.joining.Receiving.forget`."""
+        self.receiving.forget(host, ref)
+
     async def secret_stage(self, ref: str, stage: str, old: str, new: str) -> None:
         """Have a host go through a stage of a rotation of the secret. Raises AgentFailure, ValueError."""
         place = self.common.place_of(ref)

@@ -290,6 +290,16 @@ class Receiving:
             common.membership.dismiss(host)
             common.clock.callLater(0, lambda: defer.ensureDeferred(self._tell_released(place)))
 
+    def forget(self, host: str, ref: str) -> None:
+        """A host that is dead is out of the pool. Its daemon is not told; if it comes back, nobody knows it."""
+        common = self._common
+        place = common.membership.find(host)
+        common.agents.remove(ref)
+        if place is not None:
+            common.membership.forget(host)
+            common.peers.forget(place.who)
+            common.clock.callLater(0, self._changed)
+
     async def _tell_released(self, place: Place) -> None:
         common = self._common
         await common.db.durable()

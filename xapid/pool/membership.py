@@ -144,6 +144,17 @@ class Membership:
                 tx.set_meta(LEAVING + place.who, self._db.meta.get(PIN + place.who))
                 tx.set_meta(PIN + place.who, None)
 
+    def forget(self, host: str) -> None:
+        """Nobody knows the host any more. If it comes back all the same, it may ask, to be told just that."""
+        place = self.find(host)
+        if place is None:
+            return
+        with self._db.transaction() as tx:
+            tx.set_meta(MEMBER + host, None)
+            if not any(other.who == place.who for other in self.members()):
+                tx.set_meta(EXPECTED + place.who, self._db.meta.get(PIN + place.who))
+                tx.set_meta(PIN + place.who, None)
+
     def forget_leaving(self, daemon: str) -> None:
         """The daemon knows that it has left."""
         with self._db.transaction() as tx:
