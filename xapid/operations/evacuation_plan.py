@@ -16,7 +16,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.operations import allowed
 from xapid.operations.allowed.rules import Refusal
 from xapid.operations.cabling import the_pool
-from xapid.placement.checks import Question, assert_can_boot_here, is_live
+from xapid.placement.checks import Needs, Question, assert_can_boot_here, is_live
 from xapid.placement.memory import free, needed_to_start
 from xapid.placement.roles import takes_vms
 
@@ -75,9 +75,10 @@ def _refusal(db: Database, vm: Row, targets: list[Row]) -> Refusal | None:
         return "NO_HOSTS_AVAILABLE", vm.ref
     if the_pool(db).ha_enabled and not (vm.ha_always_run and vm.ha_restart_priority == "restart"):
         return "HOST_EVACUATE_VM_NOT_HA_PROTECTED", vm.ref
+    needs = Needs(db, vm)
     for target in targets:
         try:
-            assert_can_boot_here(Question(db=db, vm=vm, host=target, memory=False))
+            assert_can_boot_here(Question(db=db, vm=vm, host=target, needs=needs, memory=False))
         except XenAPIError as error:
             return error.description
     return allowed.refusal(db, vm, "pool_migrate")
