@@ -25,6 +25,7 @@ from xapid.agent.plugins.host_plugins import HostPlugins, trusted
 from xapid.agent.plugins.programs import Door
 from xapid.agent.power.modes import PowerOn
 from xapid.agent.simulator.disks import BlockStore
+from xapid.agent.values import Neighbour
 from xapid.assembly import Pool, assemble
 from xapid.auth import password_reset
 from xapid.auth.passwords import Threads
@@ -54,6 +55,7 @@ from xapid.operations.services import Services
 from xapid.operations.syslog_destination import configured
 from xapid.pool.neighbours import Neighbours
 from xapid.pool.network import TlsNetwork
+from xapid.pool.reaching import reaches
 from xapid.pool.syslog import Syslog
 from xapid.showing import Showing
 from xapid.state import StateDirectory, crashes
@@ -184,6 +186,7 @@ class Daemon:
         extensions = extension_folders(config.extensions)
         services.is_extension = lambda name: trusted(extensions, name) is not None
         services.power = PowerOn.from_config(config, self._reactor, services.sessions, lambda: self._door(self._own_host()))
+        self._showing.reach = self._reach
         self._listen()
         self._watch_clients()
         await federation.start(self._showing.internal.current.leaf_pem, TlsNetwork(self._reactor, self._client_tls))
@@ -234,6 +237,11 @@ class Daemon:
 
         db.observers.append(committed)
         look()
+
+    async def _reach(self, neighbour: Neighbour) -> bool:
+        own = self._showing.internal
+        tls = PinnedClient(lambda: own.current, lambda fingerprint: fingerprint == neighbour["fingerprint"])
+        return await reaches(self._reactor, neighbour, tls)
 
     def _client_tls(self, known: Callable[[str], bool], protocol: bytes = AGENT_PROTOCOL) -> PinnedClient:
         """The client's side of TLS, towards daemons whose certificates are ``known``."""

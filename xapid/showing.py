@@ -11,8 +11,10 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from xapid.agent.certificates import HostCertificates, Reach, Verification
+from xapid.agent.values import Neighbour
 from xapid.certificates import pair
 from xapid.certificates.shown import Shown
 from xapid.certificates.trusted import TrustStore
@@ -78,7 +80,12 @@ class Showing:
 
     def certificates(self, host: str, address: str) -> HostCertificates:
         """For the agent of that host."""
-        return HostCertificates(self.of(host, address), self.internal, self.trusted, self.verification, self.reach)
+        return HostCertificates(self.of(host, address), self.internal, self.trusted, self.verification, self._reaches)
+
+    async def _reaches(self, neighbour: Neighbour) -> bool:
+        """Hosts of this daemon are where it is, and may answer at no address of their own."""
+        own = self.internal.current.leaf.fingerprint(SHA256()).hex()
+        return neighbour["fingerprint"] == own or self.reach is None or await self.reach(neighbour)
 
     def policy(self, host: str, address: str, is_pinned: Callable[[str], bool]) -> TlsPolicy:
         """The TLS of that host."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import xmlrpc.client
@@ -167,6 +168,34 @@ def test_a_pool_of_daemons_trades_certificates_and_goes_on_with_new_ones(xapid_d
     assert shown(member) != before
     local.xenapi.host.emergency_disable_tls_verification()
     assert [api.host.get_tls_verification_enabled(host) for host in (here, there)] == [True, True]
+
+
+def test_a_host_that_shows_another_certificate_is_not_reached(xapid_daemons: Daemons) -> None:
+    daemon, other = xapid_daemons.several(2)
+    internal = pool_session(daemon)
+    (host,) = internal.host.get_all()
+    there = {"host": "other", "address": other.address, "port": other.port, "fingerprint": "00" * 32}
+    nowhere = there | {"host": "nowhere", "port": 1}
+    assert json.loads(internal.host.cert_distrib_atom(host, json.dumps({"ping": [there, nowhere]}))) == ["other", "nowhere"]
+
+
+def test_a_pool_trusts_what_another_one_trusts(xapid_daemons: Daemons, openssl: Maker) -> None:
+    daemon, other = xapid_daemons.several(2)
+    here, there = daemon.session().xenapi, other.session()
+    openssl.key("ca")
+    authority = openssl.certificate("ca", "ca")
+    (pool,), (far_pool,), (far_host,) = here.pool.get_all(), there.xenapi.pool.get_all(), there.xenapi.host.get_all()
+    there.xenapi.pool.install_trusted_certificate(far_pool, False, authority, ["ldaps"])
+    known = there.xenapi.host.get_server_certificate(far_host)
+    address = f"{other.address}:{other.port}"
+    arguments = (pool, address, there._session)
+    (ref,) = here.pool.sync_trusted_certificates_from(*arguments, known, False)
+    row = here.Certificate.get_record(ref)
+    assert (row["type"], row["purpose"], row["fingerprint_sha256"]) == ("pinned", ["ldaps"], fingerprint(authority))
+    assert here.pool.sync_trusted_certificates_from(*arguments, known, False) == [ref]
+    assert here.pool.sync_trusted_certificates_from(*arguments, known, True) == []
+    with pytest.raises(XenAPI.Failure, match="TLS_CONNECTION_FAILED"):
+        here.pool.sync_trusted_certificates_from(*arguments, authority, False)
 
 
 def pool_session(daemon: Daemon):
