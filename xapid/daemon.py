@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,13 +24,11 @@ from xapid.agent.plugins.host_plugins import HostPlugins, trusted
 from xapid.agent.plugins.programs import Door
 from xapid.agent.power.modes import PowerOn
 from xapid.agent.simulator.disks import BlockStore
-from xapid.agent.values import Neighbour
 from xapid.assembly import Pool, assemble
 from xapid.auth import password_reset
 from xapid.auth.passwords import Threads
 from xapid.config import Config, ConfigError
 from xapid.database import Row, garbage
-from xapid.database.database import Change
 from xapid.database.journal import CopiedJournal, Journal, JournalError, SQLiteJournal
 from xapid.datamodel.errors import XenAPIError
 from xapid.dispatch.http_credentials import HttpAuthenticator
@@ -44,7 +41,7 @@ from xapid.http.on_behalf import OnBehalf
 from xapid.http.own_view import OwnView
 from xapid.http.resource_report import ResourceReport
 from xapid.http.server import HttpServer, Limits
-from xapid.http.tls import AGENT_PROTOCOL, HTTP_PROTOCOL, PinnedClient, TlsPolicy
+from xapid.http.tls import HTTP_PROTOCOL, TlsPolicy
 from xapid.http.web_console import WebConsole
 from xapid.ids import Ids
 from xapid.inventory.build import HostCertificate
@@ -55,7 +52,6 @@ from xapid.operations.services import Services
 from xapid.operations.syslog_destination import configured
 from xapid.pool.neighbours import Neighbours
 from xapid.pool.network import TlsNetwork
-from xapid.pool.reaching import reaches
 from xapid.pool.syslog import Syslog
 from xapid.showing import Showing
 from xapid.state import StateDirectory, crashes
@@ -94,7 +90,7 @@ class Daemon:
         self._keeping: Keeping | None = None
         directory = self.config.state_directory
         self._state = None if directory is None else StateDirectory(directory)
-        self._showing = Showing(self.config, self._state, self._now, None if former is None else former._showing)
+        self._showing = Showing(self.config, self._state, reactor, None if former is None else former._showing)
         if directory is not None and put_in_place(directory):
             log.info("a backup was put in the place of what was kept")
 
@@ -131,9 +127,6 @@ class Daemon:
     def certificates(self, host: str, address: str) -> ICertificates:
         """Those of a host that answers at ``address``, by its uuid."""
         return self._showing.certificates(host, address)
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._reactor.seconds(), UTC)
 
     # As the process of the first host ------------------------------------------------------------------------------------
 
@@ -186,10 +179,9 @@ class Daemon:
         extensions = extension_folders(config.extensions)
         services.is_extension = lambda name: trusted(extensions, name) is not None
         services.power = PowerOn.from_config(config, self._reactor, services.sessions, lambda: self._door(self._own_host()))
-        self._showing.reach = self._reach
         self._listen()
-        self._watch_clients()
-        await federation.start(self._showing.internal.current.leaf_pem, TlsNetwork(self._reactor, self._client_tls))
+        self._showing.watch(self.pool.db)
+        await federation.start(self._showing.internal.current.leaf_pem, TlsNetwork(self._reactor, self._showing.client_tls))
         self.pool.start()
         if state is not None:
             folder = kept.Folder(state.path / "statistics")
@@ -221,32 +213,6 @@ class Daemon:
                 self._syslog.set(host.uuid, host.hostname, configured(host.logging))
             except XenAPIError as refusal:
                 log.warn("{host} has no collector of logs: {refusal}", host=host.hostname, refusal=refusal)
-
-    def _watch_clients(self) -> None:
-        """Ask clients for certificates while the pool wants that, and name the authorities that it trusts now."""
-        db = self.pool.db
-
-        def look() -> None:
-            pool = db.table("pool").first()
-            wanted = pool is not None and pool.client_certificate_auth_enabled
-            self._showing.ask_clients(self._showing.trusted.authorities() if wanted else None)
-
-        def committed(generation: int, changes: Sequence[Change]) -> None:
-            if any(change.table.cls.name in ("pool", "Certificate") for change in changes):
-                look()
-
-        db.observers.append(committed)
-        look()
-
-    async def _reach(self, neighbour: Neighbour) -> bool:
-        own = self._showing.internal
-        tls = PinnedClient(lambda: own.current, lambda fingerprint: fingerprint == neighbour["fingerprint"])
-        return await reaches(self._reactor, neighbour, tls)
-
-    def _client_tls(self, known: Callable[[str], bool], protocol: bytes = AGENT_PROTOCOL) -> PinnedClient:
-        """The client's side of TLS, towards daemons whose certificates are ``known``."""
-        showing = self._showing
-        return PinnedClient(lambda: showing.internal.current, showing.knows(known), protocol)
 
     def _listen(self) -> None:
         config, reactor = self.config, self._reactor
@@ -309,7 +275,7 @@ class Daemon:
 
     def _neighbours(self) -> Neighbours:
         members = self.pool.services.pool.membership
-        return Neighbours(self._reactor, members, lambda known: self._client_tls(known, HTTP_PROTOCOL))
+        return Neighbours(self._reactor, members, lambda known: self._showing.client_tls(known, HTTP_PROTOCOL))
 
     def _root(self, authenticator: HttpAuthenticator) -> Serve:
         files = WebConsole().serve if self.config.web_root is None else WebRoot(self.config.web_root).serve

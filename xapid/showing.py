@@ -7,45 +7,46 @@ until one of them gets another. Members of the pool see another one, which a dae
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from xapid.agent.certificates import HostCertificates, Reach, Verification
+from xapid.agent.certificates import HostCertificates, Verification
 from xapid.agent.values import Neighbour
 from xapid.certificates import pair
 from xapid.certificates.shown import Shown
 from xapid.certificates.trusted import TrustStore
 from xapid.config import Config
-from xapid.http.tls import TlsPolicy
+from xapid.database import Database
+from xapid.database.database import Change
+from xapid.http.tls import AGENT_PROTOCOL, PinnedClient, TlsPolicy
+from xapid.pool.reaching import reaches
 from xapid.state import StateDirectory, certificate
 from xapid.state.directory import HOSTS, INTERNAL, TRUSTED, VERIFICATION_OFF
 
 
 class Showing:
-    """All of them. ``now`` is asked for the time when one is made."""
+    """All of them."""
 
     first: Shown
     """What the first host shows."""
     internal: Shown
     """What members of the pool see."""
 
-    def __init__(
-        self, config: Config, state: StateDirectory | None, now: Callable[[], datetime], former: Showing | None = None
-    ) -> None:
+    def __init__(self, config: Config, state: StateDirectory | None, reactor: Any, former: Showing | None = None) -> None:
         """``former`` was that of a daemon without a state directory, which this one follows."""
         self._config = config
         self._state = state
-        self._now = now
+        self._reactor = reactor
         self._shown: dict[str, Shown] = {}
         self._policies: list[TlsPolicy] = []
         self._names: Sequence[str] = ()
         self._authorities: list[x509.Certificate] | None = None
         self.trusted = TrustStore(None if state is None else state.path / TRUSTED)
         self.verification = Verification(not self._off.exists() if self._off is not None else True, self._verification_set)
-        self.reach: Reach | None = None
         if former is not None and state is None:
             self._shown, self.first, self.internal = former._shown, former.first, former.internal
             self.trusted, self.verification = former.trusted, former.verification
@@ -85,7 +86,10 @@ class Showing:
     async def _reaches(self, neighbour: Neighbour) -> bool:
         """Hosts of this daemon are where it is, and may answer at no address of their own."""
         own = self.internal.current.leaf.fingerprint(SHA256()).hex()
-        return neighbour["fingerprint"] == own or self.reach is None or await self.reach(neighbour)
+        if neighbour["fingerprint"] == own:
+            return True
+        tls = PinnedClient(lambda: self.internal.current, lambda fingerprint: fingerprint == neighbour["fingerprint"])
+        return await reaches(self._reactor, neighbour, tls)
 
     def policy(self, host: str, address: str, is_pinned: Callable[[str], bool]) -> TlsPolicy:
         """The TLS of that host."""
@@ -103,9 +107,31 @@ class Showing:
         for policy in self._policies:
             policy.ask_clients(authorities)
 
-    def knows(self, is_pinned: Callable[[str], bool]) -> Callable[[str], bool]:
-        """The same question, which is answered yes while verification is off."""
-        return lambda fingerprint: not self.verification.is_on or is_pinned(fingerprint)
+    def watch(self, db: Database) -> None:
+        """Ask clients for certificates while the pool wants that, and name the authorities that it trusts now."""
+
+        def look() -> None:
+            pool = db.table("pool").first()
+            wanted = pool is not None and pool.client_certificate_auth_enabled
+            self.ask_clients(self.trusted.authorities() if wanted else None)
+
+        def committed(generation: int, changes: Sequence[Change]) -> None:
+            if any(change.table.cls.name in ("pool", "Certificate") for change in changes):
+                look()
+
+        db.observers.append(committed)
+        look()
+
+    def client_tls(self, known: Callable[[str], bool], protocol: bytes = AGENT_PROTOCOL) -> PinnedClient:
+        """The client's side of TLS, towards daemons whose certificates are ``known``, or any while verification is off."""
+        return PinnedClient(
+            lambda: self.internal.current,
+            lambda fingerprint: not self.verification.is_on or known(fingerprint),
+            protocol,
+        )
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._reactor.seconds(), UTC)
 
     @property
     def _off(self) -> Path | None:
