@@ -110,10 +110,9 @@ interface DialogProps {
   onConfirm?: () => void | Promise<void>;
   onClose: () => void;
   children: ComponentChildren;
-  wide?: boolean;
 }
 
-export function Dialog({ title, confirm, danger, refused, onConfirm, onClose, children, wide }: DialogProps) {
+export function Dialog({ title, confirm, danger, refused, onConfirm, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useLayoutEffect(() => {
@@ -128,7 +127,7 @@ export function Dialog({ title, confirm, danger, refused, onConfirm, onClose, ch
     void onConfirm?.();
   };
   return (
-    <dialog ref={dialog} class={wide ? "wide" : ""} aria-labelledby={id} onCancel={onClose} onClose={onClose}>
+    <dialog ref={dialog} aria-labelledby={id} onCancel={onClose} onClose={onClose}>
       <form method="dialog" onSubmit={submit}>
         <h2 id={id}>{title}</h2>
         <div class="body">{children}</div>
