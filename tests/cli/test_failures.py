@@ -31,6 +31,24 @@ def test_missing_parameters_come_before_credentials(xe):
     assert result.err == f"Required parameter not found: param-name\n{USAGE}"
 
 
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ("host-enable-external-auth", "host-uuid auth-type service-name"),
+        ("pool-enable-external-auth", "auth-type service-name"),
+        ("pool-install-trusted-certificate", "filename ca"),
+        ("pool-vlan-create", "pif-uuid vlan network-uuid"),
+        ("sr-introduce", "name-label type uuid"),
+        ("vusb-create", "usb-group-uuid vm-uuid"),
+    ],
+)
+def test_parameters_are_missed_in_their_own_order(xe, command, names):
+    given = []
+    for name in names.split():
+        assert xe(command, *given).err.startswith(f"Required parameter not found: {name}\n")
+        given.append(f"{name}=x")
+
+
 def test_wrong_credentials_are_refused(xe):
     assert xe("vm-list", user="root", password="wrong").err == f"Authentication failed\n{USAGE}"
     assert xe("vm-list", user="", password="").err == f"Username/password must be specified\n{USAGE}"

@@ -130,13 +130,12 @@ def test_a_server_that_takes_its_time_is_told_that_one_waits(served, tmp_path, m
     assert run(transfers.get, tmp_path / "f") == (True, "", [1])
 
 
-def test_progress_is_shown_to_people_unless_the_server_shows_it(served, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("words", "terminal", "shown"), [((), True, True), ((), False, False), (("--progress",), False, True)])
+def test_progress_is_shown_to_people_and_to_whom_asks_for_it(served, tmp_path, monkeypatch, words, terminal, shown):
     seconds = iter(range(1000))
     monkeypatch.setattr(transfers, "monotonic", lambda: float(next(seconds)))
-    for words, expected in (((), True), (("--progress",), False)):
-        served(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n" + b"d" * 100_000)
-        screen = Said()
-        screen._terminals = {2}
-        (tmp_path / "f").unlink(missing_ok=True)
-        transfers.get(read(["x", *words], {}), screen, str(tmp_path / "f"), "/path", lambda: None)
-        assert (b"10 %" in screen.err) is expected
+    served(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n" + b"d" * 100_000)
+    screen = Said()
+    screen._terminals = {2} if terminal else set()
+    transfers.get(read(["x", *words], {}), screen, str(tmp_path / "f"), "/path", lambda: None)
+    assert (b"10 %" in screen.err) is shown

@@ -85,10 +85,18 @@ class _Given:
 
 
 def row(
-    name: str, message: str, words: str = "", doc: str = "", *, flags: str = "", quiet: bool = False, **more: Any
+    name: str,
+    message: str,
+    words: str = "",
+    doc: str = "",
+    *,
+    flags: str = "",
+    quiet: bool = False,
+    first: str = "",
+    **more: Any,
 ) -> Command:
     """A command that is ``message``. ``flags`` may be ``standard``, ``hidden``, ``local`` and ``long`` (it takes its time);
-    ``quiet`` leaves out what the message returns.
+    ``quiet`` leaves out what the message returns; ``first`` are required arguments in the order in which they are missed.
     """
     entry = catalogue().messages[message]
     params = iter(entry.message.params)
@@ -121,9 +129,10 @@ def row(
         else:
             await call(run)
 
+    required = [each.name for each in own if not each.is_optional]
     return Command(
         name=name,
-        required=tuple(each.name for each in own if not each.is_optional),
+        required=tuple(dict.fromkeys((*first.split(), *required))),
         optional=tuple(each.name for each in own if each.is_optional),
         selects=selects,
         doc=doc or entry.message.doc,

@@ -36,7 +36,13 @@ LOCAL = "127.0.0.1"
 
 _SWITCHES = {"-s": "server", "-h": "server", "-p": "port", "-u": "username", "-pw": "password", "-pwf": "passwordfile"}
 _LONG = {"--traceparent": "traceparent", "--cacert": "cacert", "--fingerprint": "fingerprint"}
-_FLAGS = {"--nossl": "nossl", "--debug": "debug", "--debug-on-fail": "debugonfail", "--verify": "verify"}
+_FLAGS = {
+    "--nossl": "nossl",
+    "--debug": "debug",
+    "--debug-on-fail": "debugonfail",
+    "--verify": "verify",
+    "--progress": "progress",
+}
 _ASSIGNED = frozenset(
     ("server", "port", "username", "password", "passwordfile", "nossl", "debug", "debugonfail", "traceparent")
 )
@@ -66,6 +72,8 @@ class Options:
         self.is_plain = _yes(said.get("nossl"))
         self.is_debugged = _yes(said.get("debug"))
         self.is_debugged_on_failure = _yes(said.get("debugonfail"))
+        self.shows_progress = _yes(said.get("progress"))
+        """Whether the user wants to see how far transfers are, also where standard error is no terminal."""
         self.is_verified = _yes(said.get("verify"))
         self.authorities = said.get("cacert", "")
         self.fingerprint = said.get("fingerprint", "").replace(":", "").lower()

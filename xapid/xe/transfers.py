@@ -197,18 +197,19 @@ class _Target:
 
 
 class _Progress:
-    """A line on a terminal, from the second second on. The server shows progress itself if ``--progress`` asks for it."""
+    """A line on a terminal, from the second second on; with ``--progress`` wherever, and at once."""
 
     def __init__(self, options: Options, screen: Screen, size: int | None, *, shown: bool = True) -> None:
         self._screen = screen
         self._size = size
         self._began = self._last = monotonic()
-        self._is_on = shown and screen.shows_errors and "--progress" not in options.arguments
+        self._is_on = (shown and screen.shows_errors) or options.shows_progress
+        self._patience = 0.0 if options.shows_progress else 1.0
         self._is_shown = False
 
     def show(self, done: int) -> None:
         now = monotonic()
-        if self._is_on and now - self._last > 0.5 and now - self._began > 1.0:
+        if self._is_on and now - self._last > 0.5 and now - self._began > self._patience:
             self._last = now
             self._is_shown = True
             speed = done / (now - self._began) / 1e6

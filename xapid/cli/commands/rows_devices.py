@@ -25,7 +25,7 @@ ROWS = (
     row("pci-disable-dom0-access", "PCI.disable_dom0_access", "uuid"),
     row("pci-get-dom0-access-status", "PCI.get_dom0_access_status", "uuid"),
     row("pusb-scan", "PUSB.scan", "host-uuid"),
-    row("vusb-create", "VUSB.create", "vm-uuid usb-group-uuid"),
+    row("vusb-create", "VUSB.create", "vm-uuid usb-group-uuid", first="usb-group-uuid"),
     row("vusb-unplug", "VUSB.unplug", "uuid"),
     row("vusb-destroy", "VUSB.destroy", "uuid"),
     row("vtpm-create", "VTPM.create", "vm-uuid [is-unique]"),

@@ -24,7 +24,7 @@ ROWS = (
     row("bond-set-mode", "Bond.set_mode", "uuid mode"),
     row("vlan-create", "VLAN.create", "pif-uuid vlan network-uuid"),
     row("vlan-destroy", "VLAN.destroy", "uuid"),
-    row("pool-vlan-create", "pool.create_VLAN_from_PIF", "pif-uuid network-uuid vlan"),
+    row("pool-vlan-create", "pool.create_VLAN_from_PIF", "pif-uuid network-uuid vlan", first="pif-uuid vlan"),
     row("tunnel-create", "tunnel.create", "pif-uuid network-uuid [protocol]"),
     row("tunnel-destroy", "tunnel.destroy", "uuid"),
     row("sdn-controller-introduce", "SDN_controller.introduce", "[protocol] [address] [tcp-port]"),

@@ -28,7 +28,12 @@ ROWS = (
         "@pool [(uuid)]",
         deprecated="older protocols are no longer supported",
     ),
-    row("pool-enable-external-auth", "pool.enable_external_auth", "@pool [config:] service-name auth-type [(uuid)]"),
+    row(
+        "pool-enable-external-auth",
+        "pool.enable_external_auth",
+        "@pool [config:] service-name auth-type [(uuid)]",
+        first="auth-type",
+    ),
     row("pool-disable-external-auth", "pool.disable_external_auth", "@pool [config:] [(uuid)]"),
     row("pool-external-auth-set-ldaps", "pool.external_auth_set_ldaps", "@pool ldaps [force] [(uuid)]"),
     row(
@@ -43,7 +48,12 @@ ROWS = (
     row("pool-certificate-uninstall", "pool.certificate_uninstall", "name", deprecated="use pool-uninstall-ca-certificate"),
     row("pool-uninstall-ca-certificate", "pool.uninstall_ca_certificate", "name [force]"),
     row("pool-uninstall-trusted-certificate", "pool.uninstall_trusted_certificate", "@pool certificate-uuid [(uuid)]"),
-    row("pool-install-trusted-certificate", "pool.install_trusted_certificate", "@pool ca filename!file [purpose] [(uuid)]"),
+    row(
+        "pool-install-trusted-certificate",
+        "pool.install_trusted_certificate",
+        "@pool ca filename!file [purpose] [(uuid)]",
+        first="filename",
+    ),
     row("pool-crl-list", "pool.crl_list"),
     row("pool-crl-uninstall", "pool.crl_uninstall", "name"),
     row(

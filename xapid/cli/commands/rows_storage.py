@@ -13,7 +13,12 @@ ROWS = (
         "Make a storage repository, on shared storage for all hosts of the pool, and print its uuid.",
         flags="long",
     ),
-    row("sr-introduce", "SR.introduce", "uuid name-label [name-description] type [content-type] [shared]"),
+    row(
+        "sr-introduce",
+        "SR.introduce",
+        "uuid name-label [name-description] type [content-type] [shared]",
+        first="name-label type",
+    ),
     row("sr-probe", "SR.probe", "[host-uuid]=@coordinator [device-config:] type [sm-config:]", flags="long"),
     row("sr-probe-ext", "SR.probe_ext", "[host-uuid]=@coordinator [device-config:] type [sm-config:]"),
     row("sr-scan", "SR.scan", "uuid"),
