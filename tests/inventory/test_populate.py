@@ -43,6 +43,13 @@ def test_another_seed_gives_other_identities() -> None:
     assert {row.uuid for row in new_pool().table("host")}.isdisjoint(row.uuid for row in new_pool(seed=8).table("host"))
 
 
+def test_screens_of_hosts_and_the_cd_with_tools_can_be_left_out() -> None:
+    db = new_pool(Counts(hosts=2, displays=0, tools=0))
+    assert not [len(db.table(cls)) for cls in ("PGPU", "GPU_group", "PCI") if len(db.table(cls))]
+    assert not [row for row in db.table("SR") if row.content_type == "iso"]
+    assert [len(new_pool(Counts(hosts=2)).table(cls)) for cls in ("PGPU", "GPU_group", "PCI")] == [2, 1, 2]
+
+
 def test_a_pool_is_made_in_one_transaction() -> None:
     assert new_pool().generation == 1
 
@@ -66,7 +73,9 @@ def _complaints(db: Database, type_: Type, value: Any) -> str | None:
             return None if type(value) is type(type_.empty) else f"{value!r} is no {type_}"
 
 
-@pytest.mark.parametrize("counts", ["standalone", "pool3", Counts(hosts=2, vms_per_host=2, shared_srs=2, isos=6)])
+@pytest.mark.parametrize(
+    "counts", ["standalone", "pool3", Counts(hosts=2, vms_per_host=2, shared_srs=2, isos=6), Counts(displays=0, tools=0)]
+)
 def test_every_field_of_every_object_has_its_declared_type_and_no_reference_dangles(counts: Counts | str) -> None:
     db = new_pool(counts, certificate=CERTIFICATE)
     for name, table in db.tables.items():

@@ -112,6 +112,7 @@ PRINTED = [
         "xe pool-param-set uuid={pool} igmp-snooping-enabled=true",
         "xe pool-param-get uuid={pool} param-name=igmp-snooping-enabled", "true",
     ),
+    ("xe pool-secret-rotate", "xe pool-list --minimal", "{pool}"),
     ("xe network-list", "xe network-list name-label=migration --minimal", "{network}"),
     *(
         (ip(n), f"xe pif-list device=eth1 VLAN=12 host-uuid={{host{n}}} params=IP --minimal", f"192.168.12.{4 - n}")
@@ -225,3 +226,11 @@ def test_single_hosts_need_not_be_named_and_join_each_other(alone, tool):
     # The member sends its users to the coordinator.
     _, err, status = at_second("xe vm-list")
     assert (err.splitlines()[-1], status) == (f"Master IP address: {first.address}", 1)
+
+    # When that is gone for good, an administrator at the member makes it the coordinator.
+    assert at_second.good("xe host-is-in-emergency-mode") == "false"
+    first.kill()
+    assert at_second.good("xe pool-emergency-transition-to-master --force") == ""
+    while at_second("xe host-list --minimal")[2]:
+        assert time.monotonic() < deadline + 60
+    assert at_second.good("xe pool-list params=master --minimal") in at_second.good("xe host-list --minimal")

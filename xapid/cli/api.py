@@ -155,6 +155,11 @@ class Api:
         self._rows[ref] = row
         return row
 
+    def now(self, cls: str, ref: str) -> Row | None:
+        """An object as it is at this moment, or None if there is none."""
+        self._rows.pop(ref, None)
+        return self.row(cls, ref)
+
     async def ref(self, cls: str, uuid: str) -> str:
         """The object with this uuid. Errors: UUID_INVALID."""
         return str(await self.ask(f"{cls}.get_by_uuid", uuid))

@@ -62,7 +62,7 @@ async def select(run: Run, *, several: bool = True, templates: bool = False, con
     filters = [
         Filter(key, value)
         for key, value in run.args.params
-        if key != name and key not in STANDARD and not run.command.takes(key)
+        if key != name and key not in STANDARD and key != "progress" and not run.command.takes(key)
     ]
     if name == "vm":
         given = {each.name for each in filters}

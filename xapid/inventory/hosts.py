@@ -45,7 +45,8 @@ def create_host(build: Build, number: int, address: str) -> Host:
     host = Host(number, build.ids.ref(), f"xapid-{number}", address, generations[(number - 1) % len(generations)])
     build.make("host", **{"ref": host.ref, **_record(build, host)})
     _processors(build, host)
-    _display_card(build, host)
+    if build.counts.displays:
+        _display_card(build, host)
     if build.certificate is not None:
         build.make(
             "Certificate",

@@ -48,7 +48,8 @@ def create_storage(build: Build, hosts: Sequence[Host]) -> Stores:
     for host in hosts:
         _devices(build, host, "DVD drives", "cd", "Physical optical drives")
         _devices(build, host, "Removable storage", "block", "Removable disks")
-    _tools(build, hosts)
+    if build.counts.tools:
+        _tools(build, hosts)
     shared = tuple(_shared(build, hosts, number) for number in range(1, build.counts.shared_srs + 1))
     if build.counts.isos:
         _library(build, hosts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from urllib.parse import urlencode
 
-from xapid.cli import selectors, values
+from xapid.cli import progress, selectors, values
 from xapid.cli.api import Api
 from xapid.cli.command import Run, command
 from xapid.cli.failures import CommandFailed, Ended
@@ -32,15 +32,16 @@ async def transfer(
     # Below zero: nobody has begun to serve it.
     await api.call("task.set_progress", task, -1.0)
     url = address(path, api, task, **query)
-    went_well = await (run.terminal.get(file, url) if verb == "GET" else run.terminal.put(file, url))
-    row = api.row("task", task)
-    if not went_well and (row is None or (row.status == "pending" and row.progress < 0)):
-        if row is not None:
-            await api.call("task.set_status", task, "failure")
-            if is_own:
-                await api.call("task.destroy", task)
-        raise CommandFailed(f"The file could not be {'fetched' if verb == 'GET' else 'sent'}")
-    ended = await api.ended(task)
+    with progress.shown(run, task):
+        went_well = await (run.terminal.get(file, url) if verb == "GET" else run.terminal.put(file, url))
+        row = api.now("task", task)
+        if not went_well and (row is None or (row.status == "pending" and row.progress < 0)):
+            if row is not None:
+                await api.call("task.set_status", task, "failure")
+                if is_own:
+                    await api.call("task.destroy", task)
+            raise CommandFailed(f"The file could not be {'fetched' if verb == 'GET' else 'sent'}")
+        ended = await api.ended(task)
     if is_own:
         await api.wait(task)
     elif ended.status != "success":
