@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from machine import compile_client, description
 from measures import ROWS, Bench, prepared, verify
+from outcome import figures_text, results, table
 from servers import Nginx, Stock, Xapid, body
 
-from report import figures_text, results, table
 from xapid.http.tls import SUITES
 
 
