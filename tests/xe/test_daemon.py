@@ -90,6 +90,16 @@ def test_a_vm_a_disk_and_a_database_go_through_files(good, xe, tmp_path):
     assert good("task-list", "--minimal") == ""
 
 
+def test_what_another_host_has_is_fetched_there(good, tmp_path):
+    """Hosts of a pool use one port, which the server does not name."""
+    coordinator = good("pool-list", "params=master", "--minimal")
+    member = next(uuid for uuid in good("host-list", "--minimal").split(",") if uuid != coordinator)
+    good("host-logs-download", f"host={member}", "file-name=logs.tar.gz")
+    assert (tmp_path / "logs.tar.gz").read_bytes().startswith(b"\x1f\x8b")
+    good("host-get-system-status", f"host={member}", "filename=status.tar", "output=tar", "entries=xenserver-databases")
+    assert b"database.xml" in (tmp_path / "status.tar").read_bytes()
+
+
 def test_a_file_of_any_length_comes_from_a_pipe_and_goes_to_standard_output(good, xapid_daemon, tmp_path):
     vm = good("vm-install", "template=Debian Bookworm 12", "new-name-label=piped")
     line = f"{XE} vm-export uuid={vm} filename= | {XE} vm-import filename=/dev/stdin"

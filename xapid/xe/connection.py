@@ -95,7 +95,10 @@ def open_for(options: Options) -> Stream:
 
 
 def open_url(options: Options, url: str) -> tuple[Stream, str]:
-    """A connection to where a URL leads, and the path to ask for there. Raises :class:`Unreachable`."""
+    """A connection to where a URL leads, and the path to ask for there. Raises :class:`Unreachable`.
+
+    Another host without a port answers at the one that the user named: hosts of a pool use the same.
+    """
     if url.startswith("/"):
         return open_for(options), url
     scheme, mark, rest = url.partition("://")
@@ -103,7 +106,7 @@ def open_url(options: Options, url: str) -> tuple[Stream, str]:
     host, port = _host_and_port(place)
     if scheme != "https" or not mark or not host:
         raise Unreachable(f"{url.partition('?')[0]} is no address of a server")
-    return _tcp(options, host, port, is_plain=False), f"/{path}"
+    return _tcp(options, host, port or (None if options.is_plain else options.port), is_plain=False), f"/{path}"
 
 
 def _host_and_port(place: str) -> tuple[str, int | None]:
