@@ -171,7 +171,21 @@ def test_bash_completes_commands_parameters_and_names(xapid_daemon, good):
     assert (done.stdout, done.stderr) == ("vm-start\ncomplete\\ me\nnospace\ndefault-SR=\n", "")
 
 
-HEAVY = ("twisted", "lxml", "OpenSSL", "attr", "attrs", "click", "orjson", "asyncio", "http", "email", "json", "subprocess")
+HEAVY = (
+    "twisted",
+    "lxml",
+    "OpenSSL",
+    "attr",
+    "attrs",
+    "click",
+    "orjson",
+    "asyncio",
+    "http",
+    "email",
+    "json",
+    "subprocess",
+    "typing",
+)
 
 
 def test_a_command_imports_nothing_heavy(xapid_daemon):

@@ -2,6 +2,8 @@
 
 Both sides begin with :data:`PREFIX`. Then the server sends commands and the client responses, each in a frame: its length,
 and integers and texts, all integers in four bytes, the lowest first. Contents of files follow their frames unframed.
+
+Both the server and the client are made with this, and the client has to be there at once: nothing is imported that takes time.
 """
 
 from __future__ import annotations
@@ -9,12 +11,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Final
 
-NAME: Final = b"XenSource thin CLI protocol"
-MAJOR: Final = 0
-MINOR: Final = 2
-PREFIX: Final = NAME + struct.pack("<ii", MAJOR, MINOR)
+NAME = b"XenSource thin CLI protocol"
+MAJOR = 0
+MINOR = 2
+PREFIX = NAME + struct.pack("<ii", MAJOR, MINOR)
 
 
 class Kind(IntEnum):
