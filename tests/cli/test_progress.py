@@ -1,4 +1,4 @@
-"""Bars that show how far a transfer is."""
+"""Transfers under way: bars that show how far they are, and clients that go away."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.task import deferLater
 
 from cli.conftest import Client
+from xapid.cli.line import Disconnected
 from xapid.cli.progress import bar
 from xapid.wire.call import Hangup, Origin
 
@@ -59,3 +60,34 @@ def test_imports_and_exports_show_how_far_they_are_if_asked(xe, run, words):
         words = (*words, f"vm={xe.good('vm-install', 'template=Debian Bookworm 12', 'new-name-label=shown').line}")
     assert run(*words) == ""
     assert run(*words, "--progress") == f"\r{bar(0)}{HALF}\r{bar(100)}\n"
+
+
+class Gone(Client):
+    """Ends while it is told to send a file; before that, the server may have begun to take it."""
+
+    begun = None
+
+    async def put(self, file, url):
+        if self.begun is not None:
+            (task,) = parse_qs(urlsplit(url).query)["task_id"]
+            self.begun.task.set_progress(task, 0.25)
+        raise Disconnected
+
+
+@pytest.mark.parametrize("is_served", [False, True])
+def test_of_a_client_that_dies_no_task_is_left_that_nobody_ends(xe, is_served):
+    api = xe.server.session().xenapi
+    before = set(api.task.get_all())
+    client = Gone()
+    client.begun = api if is_served else None
+    body = f"session_id={xe.session}\nvm-import\nfilename=f"
+    with pytest.raises(Disconnected):
+        xe.server.clock.wait_for(xe.lines.carry_out(body.encode(), client, Origin("127.0.0.1", host=xe.host, hangup=Hangup())))
+    left = set(api.task.get_all()) - before
+    # Whoever takes the file ends the task when the rest of it does not come.
+    assert [api.task.get_progress(task) for task in left] == ([0.25] if is_served else [])
+    given = api.task.create("mine", "")
+    body += f"\ntask-uuid={api.task.get_uuid(given)}"
+    with pytest.raises(Disconnected):
+        xe.server.clock.wait_for(xe.lines.carry_out(body.encode(), client, Origin("127.0.0.1", host=xe.host, hangup=Hangup())))
+    assert api.task.get_status(given) == ("pending" if is_served else "failure")

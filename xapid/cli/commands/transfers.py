@@ -9,6 +9,7 @@ from xapid.cli import progress, selectors, values
 from xapid.cli.api import Api
 from xapid.cli.command import Run, command
 from xapid.cli.failures import CommandFailed, Ended
+from xapid.cli.line import Disconnected
 from xapid.cli.rows import show
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
@@ -33,7 +34,11 @@ async def transfer(
     await api.call("task.set_progress", task, -1.0)
     url = address(path, api, task, **query)
     with progress.shown(run, task):
-        went_well = await (run.terminal.get(file, url) if verb == "GET" else run.terminal.put(file, url))
+        try:
+            went_well = await (run.terminal.get(file, url) if verb == "GET" else run.terminal.put(file, url))
+        except Disconnected:
+            await _abandon(api, task, is_own)
+            raise
         row = api.now("task", task)
         if not went_well and (row is None or (row.status == "pending" and row.progress < 0)):
             if row is not None:
@@ -47,6 +52,16 @@ async def transfer(
     elif ended.status != "success":
         raise XenAPIError.relayed(*(ended.error_info or ("TASK_CANCELLED", task)))
     return ended
+
+
+async def _abandon(api: Api, task: str, is_own: bool) -> None:
+    """The client is gone. What somebody serves still ends by itself; what nobody has begun to serve ends here."""
+    row = api.now("task", task)
+    if row is not None and row.status == "pending" and row.progress < 0:
+        await api.call("task.set_status", task, "failure")
+        row = api.now("task", task)
+    if is_own and row is not None and row.status != "pending":
+        await api.call("task.destroy", task)
 
 
 async def _task(run: Run) -> str | None:
