@@ -40,8 +40,8 @@ class Counts:
     gpus: int = _counter(0, "graphics processors of each host that VMs can be given, whole or shared")
     usbs: int = _counter(0, "USB devices of each host that VMs can be given")
     functions: int = _counter(0, "virtual functions of the last physical network interface of each host (SR-IOV)")
-    displays: int = _counter(1, "whether hosts have a graphics processor of their own, for their screen; 0: none")
-    tools: int = _counter(1, "whether there is a CD with guest tools, in an SR of its own; 0: none")
+    displays: int = _counter(1, "graphics processors that hosts have for their own screen: one or none")
+    tools: int = _counter(1, "CDs with guest tools, in an SR of their own: one or none")
     isos: int = _counter(0, "install images in a shared ISO library; none: no library")
     processors: tuple[str, ...] = attrs.field(default=(DEFAULT,))
     """Generations of the processors of the hosts, in turn."""
