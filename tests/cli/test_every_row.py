@@ -64,7 +64,7 @@ def class_of(command, name):
     if name == "uuid":
         params = catalogue().messages[command.message].message.params
         return params[0].type.to if params and isinstance(params[0].type, Ref) else None
-    return CLASSES.get(name.removesuffix("-uuid")) if name.endswith("-uuid") else None
+    return CLASSES.get(name.removesuffix("-uuid")) if name.endswith("-uuid") else KINDS.get(name)
 
 
 def test_every_command_that_is_a_message_calls_it_and_tells_its_error():
