@@ -41,6 +41,7 @@ def restore(daemon, session, data, **query):
 
 CHANGING = {
     "allowed_operations",
+    "certificates",  # another daemon shows others
     "current_operations",
     "address",
     "location",

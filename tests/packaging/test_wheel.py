@@ -38,7 +38,8 @@ def wheel(tmp_path_factory) -> Path:
 
 def test_it_holds_the_package_the_plugins_and_the_license_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"xapid", "xapid_plugins"}
+    beside = [name for name in names if not name.startswith(("xapid/", "xapid_plugins/")) and ".dist-info/" not in name]
+    assert [name.partition(".data/")[2] for name in beside] == ["data/share/bash-completion/completions/xe"]
     assert "xapid/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     console = {f"xapid/http/web/{path.name}" for path in (ROOT / "xapid" / "http" / "web").iterdir()}

@@ -98,6 +98,23 @@ def test_a_host_goes_into_maintenance_and_its_vms_move(visitor: Visitor, api, ru
     assert api.host.get_enabled(host)
 
 
+def test_a_question_stays_while_what_it_is_about_changes(visitor: Visitor, api) -> None:
+    (host,) = api.host.get_by_name_label("xapid-2")
+    visitor.go(f"host/{api.host.get_uuid(host)}")
+    visitor.button("Enter maintenance")
+    question = visitor.page.get_by_role("dialog")
+    expect(question).to_contain_text("Put xapid-2 into maintenance?")
+    handle = question.element_handle()
+    api.host.set_name_label(host, "renamed")
+    try:
+        expect(question).to_contain_text("Put renamed into maintenance?")
+        assert handle.is_visible()
+        question.get_by_role("button", name="Cancel").click()
+        expect(question).to_be_hidden()
+    finally:
+        api.host.set_name_label(host, "xapid-2")
+
+
 def test_a_host_is_switched_off_and_on_again(visitor: Visitor, api) -> None:
     (host,) = api.host.get_by_name_label("xapid-2")
     for ref in api.host.get_resident_VMs(host):

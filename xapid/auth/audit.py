@@ -11,11 +11,13 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final, Protocol
 
+import attrs
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -123,6 +125,30 @@ class FileStore:
         self._open()
 
 
+@attrs.define
+class _Logged(AbstractContextManager[None]):
+    """What a call within comes to, for the log. Every call passes through here, so this is no generator."""
+
+    log: AuditLog
+    session: Session
+    entry: Entry
+    args: Sequence[Any]
+    origin: Peer | None
+    _always: bool = False
+    _subjects: str = ""
+
+    def __enter__(self) -> None:
+        entry = self.entry
+        self._always = not entry.message.name.startswith(READING) and entry.name not in UNLOGGED
+        if self._always:
+            self._subjects = self.log._subjects(entry, self.args)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        outcome = "OK" if error is None else error.code if isinstance(error, XenAPIError) else "INTERNAL_ERROR"
+        if self._always or outcome == "RBAC_PERMISSION_DENIED":
+            self.log._record(self.session, "API", self.entry.name, self._subjects, outcome, self.origin)
+
+
 class AuditLog:
     """Writes what calls did to ``store``, and reads it back."""
 
@@ -134,23 +160,11 @@ class AuditLog:
         self.listeners: list[Callable[[str], None]] = []
         """Called with each line, without its time."""
 
-    @contextmanager
-    def call(self, session: Session, entry: Entry, args: Sequence[Any], origin: Peer | None = None) -> Iterator[None]:
+    def call(
+        self, session: Session, entry: Entry, args: Sequence[Any], origin: Peer | None = None
+    ) -> AbstractContextManager[None]:
         """Log the call that is made within, when it has ended; those that only read only if they are refused."""
-        is_logged = not entry.message.name.startswith(READING) and entry.name not in UNLOGGED
-        subjects = self._subjects(entry, args) if is_logged else ""
-        outcome = "OK"
-        try:
-            yield
-        except XenAPIError as error:
-            outcome = error.code
-            raise
-        except BaseException:
-            outcome = "INTERNAL_ERROR"
-            raise
-        finally:
-            if is_logged or outcome == "RBAC_PERMISSION_DENIED":
-                self._record(session, "API", entry.name, subjects, outcome, origin)
+        return _Logged(self, session, entry, args, origin)
 
     def http(self, session: Session, action: str, outcome: str = "OK", origin: Peer | None = None, user: str = "") -> None:
         """Log the use of an HTTP action; ``outcome`` is ``OK`` or an error code. Some are logged only when they are refused.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import Final, Literal
+
+import attrs
 
 from xapid.agent.values import AgentFailure
 from xapid.database import Database
@@ -18,13 +20,20 @@ _TIMEOUT: Final = {"shutdown": "VM_SHUTDOWN_TIMEOUT", "suspend": "VM_SUSPEND_TIM
 _IGNORED: Final = {"shutdown": "VM_FAILED_SHUTDOWN_ACKNOWLEDGMENT", "suspend": "VM_FAILED_SUSPEND_ACKNOWLEDGMENT"}
 
 
-@contextmanager
-def translated(db: Database, vm: str = NULL_REF, request: Request = "shutdown") -> Iterator[None]:
+@attrs.define
+class _Translated(AbstractContextManager[None]):
+    db: Database
+    vm: str
+    request: Request
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, AgentFailure):
+            raise _error(self.db, error, self.vm, self.request) from error
+
+
+def translated(db: Database, vm: str = NULL_REF, request: Request = "shutdown") -> AbstractContextManager[None]:
     """Raise what an agent fails with inside the block as the error that clients know. ``vm``: the VM that it is about."""
-    try:
-        yield
-    except AgentFailure as failure:
-        raise _error(db, failure, vm, request) from failure
+    return _Translated(db, vm, request)
 
 
 def _error(db: Database, failure: AgentFailure, vm: str, request: Request) -> XenAPIError:

@@ -21,8 +21,8 @@ async def renewing(common: Common, host: str, certificate: str) -> AsyncIterator
     Errors: CANNOT_CONTACT_HOST.
     """
     daemon = common.place_of(host).who
-    old = common.membership.pins()[daemon]
-    remains = old
+    old = common.membership.pins().get(daemon, "")  # a pool that has no sockets has not begun with one
+    remains = old or certificate
     try:
         await _tell(common, daemon, old + certificate)
         yield

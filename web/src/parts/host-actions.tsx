@@ -23,7 +23,7 @@ type Asking = "maintenance" | "reboot" | "shutdown" | "power-on" | null;
 
 export function HostActions({ host, self }: { host: Host; self: string }) {
   const app = useApp();
-  const { session, work } = app;
+  const { work } = app;
   const right = useRight();
   const [asking, setAsking] = useState<Asking>(null);
   const close = () => setAsking(null);
@@ -99,44 +99,47 @@ export function HostActions({ host, self }: { host: Host; self: string }) {
       )}
     </>
   );
+}
 
-  function MaintenanceDialog({ host, self, onClose }: { host: Host; self: string; onClose: () => void }) {
-    const [stuck, setStuck] = useState<[string, string][] | null>(null);
-    useEffect(() => {
-      session
-        .call<Record<string, string[]>>("host.get_vms_which_prevent_evacuation", self)
-        .then((refusals) =>
-          setStuck(Object.entries(refusals).map(([ref, [code]]) => [app.store.get("VM", ref)?.name_label ?? ref, words(code ?? "")])),
-        )
-        .catch(() => setStuck([]));
-    }, [self]);
-    const enter = async () => {
-      // First no more VMs, then none: as two calls, because a host that cannot be emptied is left for the user to decide about.
-      if (host.enabled) await work.tell(`${host.name_label} takes no more VMs`, () => session.call("host.disable", self));
-      await work.run(`Empty ${host.name_label}`, "host.evacuate", self, "OpaqueRef:NULL", 0);
-    };
-    return (
-      <Dialog title={host.enabled ? `Put ${host.name_label} into maintenance?` : `Empty ${host.name_label}?`} confirm={host.enabled ? "Enter maintenance" : "Empty it"} onConfirm={enter} onClose={onClose}>
-        <p>
-          {here
-            ? `Its ${here} running VM${here === 1 ? "" : "s"} move${here === 1 ? "s" : ""} to other hosts, and it takes no new ones.`
-            : "No VM runs on it. It takes no new ones."}
-        </p>
-        {stuck && stuck.length > 0 && (
-          <div class="warning" role="alert">
-            <p>These cannot move:</p>
-            <ul>
-              {stuck.map(([name, why]) => (
-                <li key={name}>
-                  {name}: {why}
-                </li>
-              ))}
-            </ul>
-          </div>
-        )}
-      </Dialog>
-    );
-  }
+function MaintenanceDialog({ host, self, onClose }: { host: Host; self: string; onClose: () => void }) {
+  const app = useApp();
+  const { session, work } = app;
+  const here = guests(app, host).length;
+  const [stuck, setStuck] = useState<[string, string][] | null>(null);
+  useEffect(() => {
+    session
+      .call<Record<string, string[]>>("host.get_vms_which_prevent_evacuation", self)
+      .then((refusals) =>
+        setStuck(Object.entries(refusals).map(([ref, [code]]) => [app.store.get("VM", ref)?.name_label ?? ref, words(code ?? "")])),
+      )
+      .catch(() => setStuck([]));
+  }, [self]);
+  const enter = async () => {
+    // First no more VMs, then none: as two calls, because a host that cannot be emptied is left for the user to decide about.
+    if (host.enabled) await work.tell(`${host.name_label} takes no more VMs`, () => session.call("host.disable", self));
+    await work.run(`Empty ${host.name_label}`, "host.evacuate", self, "OpaqueRef:NULL", 0);
+  };
+  return (
+    <Dialog title={host.enabled ? `Put ${host.name_label} into maintenance?` : `Empty ${host.name_label}?`} confirm={host.enabled ? "Enter maintenance" : "Empty it"} onConfirm={enter} onClose={onClose}>
+      <p>
+        {here
+          ? `Its ${here} running VM${here === 1 ? "" : "s"} move${here === 1 ? "s" : ""} to other hosts, and it takes no new ones.`
+          : "No VM runs on it. It takes no new ones."}
+      </p>
+      {stuck && stuck.length > 0 && (
+        <div class="warning" role="alert">
+          <p>These cannot move:</p>
+          <ul>
+            {stuck.map(([name, why]) => (
+              <li key={name}>
+                {name}: {why}
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+    </Dialog>
+  );
 }
 
 const MODES: [string, string][] = [
