@@ -192,6 +192,7 @@ class Pool:
         self.update_schedule.stop()
         self.replication.stop()
         self.services.tracing.stop()
+        self.services.audit.flush()
 
     def hosts(self) -> list[Row]:
         """The hosts that answer from this process, the coordinator first."""

@@ -172,10 +172,19 @@ def test_a_file_is_rotated_and_read_from_the_oldest_line_that_is_left(tmp_path):
     again.close()
 
 
+def test_lines_are_in_the_file_by_the_end_of_the_turn(db, clock, root, tmp_path):
+    audit = AuditLog(db, clock, FileStore(tmp_path / "audit.log"))
+    for _ in range(2):
+        call(audit, root, "VM.start", "OpaqueRef:x", False, False)
+    clock.advance(0)
+    assert (tmp_path / "audit.log").read_text().count("VM.start") == 2
+
+
 def test_calls_go_on_when_the_log_cannot_be_written(db, clock, root, xapid_logged):
     class Full(MemoryStore):
-        def append(self, line: str) -> None:
+        def flush(self) -> None:
             raise OSError("no space left")
 
     call(AuditLog(db, clock, Full()), root, "VM.start", "OpaqueRef:x", False, False)
+    clock.advance(0)
     assert len(xapid_logged.flush(OSError)) == 1

@@ -75,8 +75,7 @@ def fill(directory: str) -> None:
         with db.transaction() as tx:
             for number in range(start, min(start + 100, FAMILIES)):
                 create(tx, number)
-    kept._queue.put(None)
-    kept._thread.join()
+    kept.close()
 
 
 def measure(directory: str) -> None:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol
@@ -60,8 +61,14 @@ class Peer(Protocol):
 class Store(Protocol):
     """Where lines are kept, oldest first."""
 
-    def append(self, line: str) -> None: ...
-    def lines(self) -> Iterator[str]: ...
+    def append(self, line: str) -> None:
+        """Take a line in; it may be kept only with the next :meth:`flush`."""
+
+    def flush(self) -> None:
+        """Keep what was taken in. Raises OSError."""
+
+    def lines(self) -> Iterator[str]:
+        """Every line."""
 
 
 class MemoryStore:
@@ -73,6 +80,9 @@ class MemoryStore:
     def append(self, line: str) -> None:
         """Keep a line."""
         self._lines.append(line)
+
+    def flush(self) -> None:
+        """Nothing is left to do."""
 
     def lines(self) -> Iterator[str]:
         """Every line that is left."""
@@ -86,17 +96,30 @@ class FileStore:
         self._path = path
         self._size = size
         self._kept = kept
+        self._waiting: list[str] = []
         self._open()
 
     def append(self, line: str) -> None:
-        """Keep a line."""
-        data = line.encode("utf-8", "replace") + b"\n"
-        if self._file.tell() + len(data) > self._size and self._file.tell():
-            self._rotate()
-        self._file.write(data)
+        """Keep a line, with the next flush: a write for each would cost a call more than all else that is done to its line."""
+        self._waiting.append(line)
+
+    def flush(self) -> None:
+        """Write what waits. Raises OSError, and drops it then."""
+        waiting, self._waiting = self._waiting, []
+        block: list[bytes] = []
+        for line in waiting:
+            data = line.encode("utf-8", "replace") + b"\n"
+            if self._written and self._written + len(data) > self._size:
+                self._file.write(b"".join(block))
+                block.clear()
+                self._rotate()
+            block.append(data)
+            self._written += len(data)
+        self._file.write(b"".join(block))
 
     def lines(self) -> Iterator[str]:
         """Every line that is left, from the oldest file to the newest."""
+        self.flush()
         for path in reversed(self._paths()):
             try:
                 with path.open(encoding="utf-8", errors="replace") as file:
@@ -107,11 +130,13 @@ class FileStore:
 
     def close(self) -> None:
         """Let go of the file."""
+        self.flush()
         self._file.close()
 
     def _open(self) -> None:
         self._path.touch(mode=0o600)
         self._file = self._path.open("ab", buffering=0)
+        self._written = self._file.tell()
 
     def _paths(self) -> list[Path]:
         return [self._path, *(self._path.with_name(f"{self._path.name}.{number}") for number in range(1, self._kept))]
@@ -159,6 +184,7 @@ class AuditLog:
         self._hostname = hostname
         self.listeners: list[Callable[[str], None]] = []
         """Called with each line, without its time."""
+        self._will_flush = False
 
     def call(
         self, session: Session, entry: Entry, args: Sequence[Any], origin: Peer | None = None
@@ -196,13 +222,20 @@ class AuditLog:
 
     def _write(self, text: str) -> None:
         now = self._clock.seconds()
-        moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        try:
-            self._store.append(f"[{moment}.{int(now * 1000) % 1000:03d}Z|audit|{self._hostname}] {text}")
-        except OSError:
-            log.failure("The audit log cannot be written")
+        self._store.append(f"[{_second(int(now))}.{int(now * 1000) % 1000:03d}Z|audit|{self._hostname}] {text}")
+        if not self._will_flush:
+            self._will_flush = True
+            self._clock.callLater(0, self.flush)
         for listener in self.listeners:
             listener(text)
+
+    def flush(self) -> None:
+        """Keep what was logged. It happens by itself at the end of the turn."""
+        self._will_flush = False
+        try:
+            self._store.flush()
+        except OSError:
+            log.failure("The audit log cannot be written")
 
     def _subjects(self, entry: Entry, args: Sequence[Any]) -> str:
         message = entry.message
@@ -232,6 +265,12 @@ def _group(*parts: str) -> str:
     return f"({' '.join(_quoted(part) for part in parts)})"
 
 
+@lru_cache
+def _second(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+@lru_cache(1024)
 def _quoted(text: str) -> str:
     return "'" + _fit(text)[:LONGEST_VALUE].replace("\\", "\\\\").replace("'", "\\'") + "'"
 

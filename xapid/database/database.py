@@ -273,7 +273,7 @@ class Transaction:
     def _put(self, table: Table, ref: str, row: Row | None) -> None:
         old = table.put(ref, row)
         self._before.setdefault(ref, (table, old))
-        for relation in table.relations:
+        for relation in table.changed_relations(old, row):
             if not relation.is_field:
                 continue
             before, after = targets(relation, old), targets(relation, row)

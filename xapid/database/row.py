@@ -90,6 +90,8 @@ def _members(field: str) -> property:
 def reader(names: Iterable[str]) -> Callable[[Row], tuple[Any, ...]]:
     """A function that reads attributes ``names`` of a row, fast, always as a tuple."""
     names = tuple(names)
+    if not names:
+        return lambda row: ()
     if len(names) == 1:
         (name,) = names
         return lambda row: (getattr(row, name),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, KeysView, Mapping
+from collections.abc import Collection, Iterator, KeysView, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -66,6 +66,9 @@ class Table:
         self.deletions: deque[Deletion] = deque(maxlen=DELETIONS_KEPT)
         self._rows: dict[str, Row] = {}
         self._read = reader(self.stored)
+        self._kept = tuple(name for name in self.stored if name in self.persistent)
+        self._read_kept = reader(self._kept)
+        self._read_relations = reader(())
         self._places = {name: place for place, name in enumerate(self.stored)}
         self._pick = picker(self.stored)
         self._has_uuid = "uuid" in self.stored
@@ -154,7 +157,7 @@ class Table:
 
     def stored_values(self, row: Row) -> dict[str, Any]:
         """The fields that outlive a restart."""
-        return {n: v for n, v in zip(self.stored, self._read(row), strict=True) if n in self.persistent}
+        return dict(zip(self._kept, self._read_kept(row), strict=True))
 
     def put(self, ref: str, row: Row | None) -> Row | None:
         """Put ``row`` (or nothing) in place of what is there, keep the indexes right, and return what was there."""
@@ -204,6 +207,17 @@ class Table:
         self._rows[ref] = self.evolve(row, row._modified, values)
         self.encodings.changed(self.cls.name)
 
+    def related(self, relations: list[Relation]) -> None:
+        """These of its fields have derived sets at their far ends."""
+        self.relations = relations
+        self._read_relations = reader(relation.field for relation in relations)
+
+    def changed_relations(self, old: Row | None, new: Row | None) -> Sequence[Relation]:
+        """Those in which two rows of an object may differ; usually none do."""
+        if old is not None and new is not None and self._read_relations(old) == self._read_relations(new):
+            return ()
+        return self.relations
+
     def note(self, before: Row | None, after: Row | None, generation: int) -> None:
         """Remember, for slow listeners, that an object is no more."""
         if before is not None and after is None and self.cls.events:
@@ -224,7 +238,7 @@ class Table:
                 _discard(self._names, old.name_label, ref)
             if new is not None:
                 self._names.setdefault(new.name_label, {})[ref] = None
-        for relation in self.relations:
+        for relation in self.changed_relations(old, new):
             before, after = targets(relation, old), targets(relation, new)
             if before != after:
                 sets = relation.far._members.setdefault(relation.far_field, {})
@@ -277,14 +291,18 @@ def _discard(index: dict[str, dict[str, None]], key: str, ref: str) -> None:
 
 def relate(tables: dict[str, Table]) -> None:
     """Tell each table which of its reference fields have a derived set at the far end."""
+    found: dict[str, list[Relation]] = {name: [] for name in tables}
     for far in tables.values():
         for field in far.cls.fields:
             if field.derived_from is not None:
                 near = tables[field.derived_from.cls]
                 source = next(f for f in near.cls.fields if f.name == field.derived_from.field)
-                near.relations.append(Relation(source.name, isinstance(source.type, Set), far, field.name, field.events))
+                made = Relation(source.name, isinstance(source.type, Set), far, field.name, field.events)
+                found[near.cls.name].append(made)
     for cls, name in LOOKED_UP:
-        tables[cls].relations.append(Relation(name, False, tables[cls], _index_of(name), False, is_field=False))
+        found[cls].append(Relation(name, False, tables[cls], _index_of(name), False, is_field=False))
+    for name, relations in found.items():
+        tables[name].related(relations)
 
 
 def _index_of(field: str) -> str:

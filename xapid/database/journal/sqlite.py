@@ -1,7 +1,8 @@
 """The journal in one SQLite file, in write-ahead mode with full synchronisation.
 
-One thread writes; batches that arrive while it is busy share the next commit. A batch is durable when the COMMIT of its
-group has returned. A commit that fails is final: nothing is acknowledged any more.
+One thread writes. It gets what a turn of the reactor has brought all at once, and what arrives while it is busy shares the
+next commit. A batch is durable when the COMMIT of its group has returned. A commit that fails is final: nothing is
+acknowledged any more.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ class SQLiteJournal:
         self._reactor = reactor
         self._failed = failed
         self._store = store
-        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Entry] | None] = queue.SimpleQueue()
+        self._turn: list[Entry] = []
+        """What this turn of the reactor has brought so far."""
         self._sent = 0
         self._safe = 0
         self._waiting: deque[tuple[int, defer.Deferred[None]]] = deque()
@@ -96,7 +99,9 @@ class SQLiteJournal:
         """Keep a batch, soon. Raises TypeError for values that cannot be written; then nothing of the batch is kept."""
         entry = as_entry(batch, self._seal)
         self._sent += 1
-        self._queue.put(entry)
+        self._turn.append(entry)
+        if len(self._turn) == 1:
+            self._reactor.callFromThread(self._hand_over)
 
     def durable(self) -> defer.Deferred[None]:
         done: defer.Deferred[None] = defer.Deferred()
@@ -108,6 +113,7 @@ class SQLiteJournal:
 
     def close(self) -> defer.Deferred[None]:
         outstanding = self.durable()
+        self._hand_over()
         self._queue.put(None)
         return outstanding.addCallback(lambda _: self._thread.join())
 
@@ -125,9 +131,7 @@ class SQLiteJournal:
         with contextlib.closing(self._connection):
             stop = False
             while not stop:
-                batches = self._gather()
-                stop = batches[-1] is None
-                group = [batch for batch in batches if batch is not None]
+                group, stop = self._gather()
                 try:
                     if group:
                         self._store(self._connection, group)
@@ -136,16 +140,24 @@ class SQLiteJournal:
                     return
                 self._reactor.callFromThread(self._acknowledge, len(group))
 
-    def _gather(self) -> list[Entry | None]:
-        batches = [self._queue.get()]
-        while batches[-1] is not None:
+    def _gather(self) -> tuple[list[Entry], bool]:
+        """What has arrived, and whether nothing more will."""
+        group: list[Entry] = []
+        arrived = self._queue.get()
+        while arrived is not None:
+            group += arrived
             try:
-                batches.append(self._queue.get_nowait())
+                arrived = self._queue.get_nowait()
             except queue.Empty:
-                break
-        return batches
+                return group, False
+        return group, True
 
     # Back in the reactor's ----------------------------------------------------------------------------------------------------
+
+    def _hand_over(self) -> None:
+        turn, self._turn = self._turn, []
+        if turn:
+            self._queue.put(turn)
 
     def _acknowledge(self, count: int) -> None:
         self._safe += count
