@@ -5,12 +5,12 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-import time
 from typing import Any
 
 import XenAPI
 
 from xapid.testing.processes import Daemon, unverified
+from xapid.testing.waiting import ended
 
 LIMIT = 60
 NULL = "OpaqueRef:NULL"
@@ -37,16 +37,6 @@ def request(daemon: Daemon, method: str, target: str, body: bytes | None = None)
         return answer.status, {name.lower(): text for name, text in answer.getheaders()}, answer.read()
     finally:
         connection.close()
-
-
-def ended(session: Api, task: str) -> dict[str, Any]:
-    """A task when it has ended."""
-    deadline = time.monotonic() + LIMIT
-    while session.task.get_status(task) == "pending":
-        assert time.monotonic() < deadline, "the task never ended"
-        time.sleep(0.01)
-    record: dict[str, Any] = session.task.get_record(task)
-    return record
 
 
 def put(daemon: Daemon, session: Api, data: bytes, query: str = "", path: str = "/import/") -> dict[str, Any]:

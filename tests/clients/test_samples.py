@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import socket
-import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +14,7 @@ from xmlrpc.client import ServerProxy
 import pytest
 
 from xapid.testing.processes import session_of, unverified
+from xapid.testing.waiting import until
 
 PATIENCE = 90.0
 """Seconds that a script waits for a guest or a task."""
@@ -42,17 +42,9 @@ def vms(api) -> Iterator[list[str]]:
         remove(api, vm)
 
 
-def wait_until(condition: Callable[[], Any]) -> None:
-    """Asks again and again, as the scripts do."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-
-
 def finished(api, task: str) -> dict[str, Any]:
     """The record of a task that has ended; it is destroyed."""
-    wait_until(lambda: api.task.get_status(task) != "pending")
+    until(lambda: api.task.get_status(task) != "pending")
     record = api.task.get_record(task)
     api.task.destroy(task)
     return record
@@ -112,10 +104,10 @@ def test_install_gives_a_vm_whose_guest_tells_what_it_is_and_where(api, vm):
     assert api.VM.get_is_a_template(vm) is False
     assert "disks" not in api.VM.get_other_config(vm)
     api.VM.start(vm, False, True)
-    wait_until(lambda: api.VM.get_guest_metrics(vm) != "OpaqueRef:NULL")
+    until(lambda: api.VM.get_guest_metrics(vm) != "OpaqueRef:NULL")
     guest = api.VM.get_guest_metrics(vm)
-    wait_until(lambda: "name" in api.VM_guest_metrics.get_os_version(guest))
-    wait_until(lambda: "0/ip" in api.VM_guest_metrics.get_networks(guest))
+    until(lambda: "name" in api.VM_guest_metrics.get_os_version(guest))
+    until(lambda: "0/ip" in api.VM_guest_metrics.get_networks(guest))
     assert api.VM_guest_metrics.get_os_version(guest)["name"].startswith("Debian")
 
 
@@ -146,11 +138,11 @@ def can(api, vm: str, operation: str) -> bool:
 def test_powercycle_takes_a_vm_through_all_its_states_again_and_again(api, vm):
     for _ in range(2):
         api.VM.start(vm, False, True)
-        wait_until(lambda: can(api, vm, "suspend"))
+        until(lambda: can(api, vm, "suspend"))
         api.VM.suspend(vm)
         assert api.VM.get_power_state(vm) == "Suspended"
         api.VM.resume(vm, False, True)
-        wait_until(lambda: can(api, vm, "clean_shutdown"))
+        until(lambda: can(api, vm, "clean_shutdown"))
         api.VM.clean_shutdown(vm)
         assert api.VM.get_power_state(vm) == "Halted"
 
@@ -160,7 +152,7 @@ def test_powercycle_brings_vms_in_any_state_to_a_halt_first(api, vms):
     for vm in vms:
         api.VM.start(vm, False, True)
     for vm in vms:
-        wait_until(lambda vm=vm: can(api, vm, "suspend"))
+        until(lambda vm=vm: can(api, vm, "suspend"))
     api.VM.suspend(suspended)
     api.VM.pause(paused)
     for vm in vms:
@@ -169,7 +161,7 @@ def test_powercycle_brings_vms_in_any_state_to_a_halt_first(api, vms):
             api.VM.resume(vm, False, True)
         elif state == "Paused":
             api.VM.unpause(vm)
-        wait_until(lambda vm=vm: can(api, vm, "clean_shutdown"))
+        until(lambda vm=vm: can(api, vm, "clean_shutdown"))
         api.VM.clean_shutdown(vm)
     assert {api.VM.get_power_state(vm) for vm in vms} == {"Halted"}
     assert running in vms
@@ -190,7 +182,7 @@ def test_permute_moves_every_running_vm_to_the_next_host(api, vms):
     for vm, host in zip(vms, hosts, strict=True):
         api.VM.start_on(vm, host, False, True)
     for vm in vms:
-        wait_until(lambda vm=vm: can(api, vm, "pool_migrate"))
+        until(lambda vm=vm: can(api, vm, "pool_migrate"))
     records = api.VM.get_all_records()
     ours = {
         r: row for r, row in records.items() if row["power_state"] == "Running" and r in vms and not row["is_control_domain"]
@@ -256,7 +248,7 @@ def test_shutdown_empties_a_host_moving_what_can_move_and_stopping_the_rest(api,
     tie(api, obedient, host)
     tie(api, stubborn, host)
     for vm in vms:
-        wait_until(lambda vm=vm: can(api, vm, "clean_shutdown"))
+        until(lambda vm=vm: can(api, vm, "clean_shutdown"))
     api.host.disable(host)
     try:
         metrics = api.host_metrics.get_record(api.host.get_metrics(host))
@@ -268,7 +260,7 @@ def test_shutdown_empties_a_host_moving_what_can_move_and_stopping_the_rest(api,
         assert finished(api, task)["status"] == "success"
         task = api.Async.VM.clean_shutdown(stubborn)
         api.task.cancel(task)
-        wait_until(lambda: api.task.get_status(task) != "pending")
+        until(lambda: api.task.get_status(task) != "pending")
         api.task.destroy(task)
         if api.VM.get_power_state(stubborn) != "Halted":
             api.VM.hard_shutdown(stubborn)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import XenAPI
 
-from archives_over_https import LIMIT, Api
+from archives_over_https import Api
 from namespaces import Namespaces
 from xapid.testing.processes import Daemon, join
+from xapid.testing.waiting import until
 
 pytestmark = pytest.mark.daemon
 
@@ -52,18 +52,6 @@ class Pool:
         self.api.VM.pause(self.vms[number])
         self.api.VM.unpause(self.vms[number])
         return True
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + LIMIT
-    while True:
-        try:
-            if condition():
-                return
-        except (OSError, XenAPI.Failure):
-            pass
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def failure_of(call: Any, *args: Any) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
-import time
 from urllib.parse import urlencode
 
 import pytest
 
 from xapid.testing.processes import unverified
+from xapid.testing.waiting import ended, starts_again
 
 
 def request(daemon, method, path, body=None, **query):
@@ -33,10 +32,7 @@ def restore(daemon, session, data, **query):
     api = session.xenapi
     task = api.task.create("restore", "")
     status, _ = request(daemon, "PUT", "/pool/xmldbdump", data, session_id=session._session, task_id=task, **query)
-    deadline = time.monotonic() + 30
-    while (record := api.task.get_record(task))["status"] == "pending" and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return status, record
+    return status, ended(api, task)
 
 
 CHANGING = {
@@ -84,7 +80,7 @@ def test_a_dump_restored_into_a_fresh_pool_gives_the_same_objects(xapid_daemon, 
     assert records(two.xenapi, *CLASSES) == before
     status, record = restore(other, two, data)
     assert (status, record["status"]) == (200, "success")
-    wait_for_restart(two)
+    starts_again(two)
     again = other.session()
     assert records(again.xenapi, *CLASSES) == records(one.xenapi, *CLASSES)
     again.xenapi.VM.hard_shutdown(vm)
@@ -116,21 +112,11 @@ def test_a_pool_that_is_put_back_keeps_what_is_on_its_disks(xapid_daemons):
     api.pool.set_name_label(pool, "changed")
     status, record = restore(daemon, session, data)
     assert (status, record["status"]) == (200, "success")
-    wait_for_restart(session)
+    starts_again(session)
     assert api.pool.get_name_label(pool) != "changed"
     status, body = request(daemon, "GET", "/export_raw_vdi", session_id=session._session, vdi=disk)
     assert (status, body == contents) == (200, True)
     assert request(daemon, "GET", "/blob", ref=blob) == (200, b"kept")
-
-
-def wait_for_restart(session):
-    """Until the server does not know the session any more, and the client library has logged in anew."""
-    former, deadline = session._session, time.monotonic() + 30
-    while session._session == former:
-        assert time.monotonic() < deadline, "the server did not start again"
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            session.xenapi.pool.get_all()
-        time.sleep(0.05)
 
 
 def test_a_new_pool_begins_with_a_dump(xapid_daemon, xapid_daemons, tmp_path):

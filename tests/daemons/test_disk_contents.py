@@ -7,7 +7,6 @@ import http.client
 import random
 import socket
 import struct
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from xapid.testing.processes import Daemon, Daemons, unverified
+from xapid.testing.waiting import ended, until
 
 pytestmark = pytest.mark.daemon
 
@@ -63,16 +63,6 @@ def request(daemon: Daemon, method: str, target: str, body: Any = None, **header
         return answer.status, {name.lower(): text for name, text in answer.getheaders()}, answer.read()
     finally:
         connection.close()
-
-
-def ended(api: Any, task: str) -> dict[str, Any]:
-    """A task when it has ended."""
-    deadline = time.monotonic() + LIMIT
-    while api.task.get_status(task) == "pending":
-        assert time.monotonic() < deadline, "the task never ended"
-        time.sleep(0.01)
-    record: dict[str, Any] = api.task.get_record(task)
-    return record
 
 
 def target(api: Any, path: str, task: str, **query: str) -> str:
@@ -275,8 +265,7 @@ def test_what_was_acknowledged_survives_and_nothing_else(tmp_path: Path) -> None
         with unverified().wrap_socket(socket.create_connection((first.address, first.port), LIMIT)) as link:
             head = f"PUT {target(api, 'import_raw_vdi', task, vdi=empty)} HTTP/1.1\r\nContent-Length: {len(CONTENTS)}\r\n\r\n"
             link.sendall(head.encode() + CONTENTS[: 4 * MIB])
-            while float(api.task.get_progress(task)) < 0.4:
-                time.sleep(0.01)
+            until(lambda: float(api.task.get_progress(task)) >= 0.4)
             first.kill()
         second = daemons.start(*flags)
         api = Api(second)

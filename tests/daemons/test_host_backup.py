@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import tarfile
-import time
 from urllib.parse import urlencode
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from xapid.state.backup import BackupError
 from xapid.state.restore import RESTORED, put_in_place, unpack
 from xapid.testing.processes import unverified
+from xapid.testing.waiting import ended, starts_again
 
 
 def request(daemon, method, path, body=None, **query):
@@ -23,13 +22,6 @@ def request(daemon, method, path, body=None, **query):
         return answer.status, answer.read()
     finally:
         connection.close()
-
-
-def ended(api, task):
-    deadline = time.monotonic() + 30
-    while (record := api.task.get_record(task))["status"] == "pending" and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return record
 
 
 @pytest.fixture
@@ -56,11 +48,7 @@ def test_a_host_is_again_what_it_was_when_the_backup_was_made(kept, tmp_path):
     task = api.task.create("restore", "")
     request(kept, "PUT", "/host_restore", data, session_id=session._session, task_id=task)
     assert ended(api, task)["status"] == "success"
-    former, deadline = session._session, time.monotonic() + 30
-    while session._session == former and time.monotonic() < deadline:
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            api.pool.get_all()
-        time.sleep(0.05)
+    starts_again(session)
     assert api.pool.get_name_label(pool) == "as it was"
     assert not (tmp_path / "state" / RESTORED).exists()
 

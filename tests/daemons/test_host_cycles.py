@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import XenAPI
 
 from archives_over_https import LIMIT, Api
 from xapid.testing.processes import Daemon, Daemons, join, loopback_network
+from xapid.testing.waiting import until
 
 pytestmark = pytest.mark.daemon
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + LIMIT
-    while True:
-        try:
-            if condition():
-                return
-        except (OSError, XenAPI.Failure):
-            pass
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def master_of(api: Api) -> str:

@@ -10,6 +10,7 @@ import pytest
 import XenAPI
 
 from xapid.testing.processes import Daemon, Daemons, join
+from xapid.testing.waiting import until
 
 pytestmark = pytest.mark.daemon
 
@@ -84,10 +85,7 @@ def test_a_vm_started_on_the_member_runs_in_its_process(pair: tuple[Daemon, Daem
     vm = small_vm(session)
     session.xenapi.VM.start_on(vm, member, False, False)
     assert session.xenapi.VM.get_resident_on(vm) == member
-    deadline = time.monotonic() + LIMIT
-    while "clean_shutdown" not in session.xenapi.VM.get_allowed_operations(vm):
-        assert time.monotonic() < deadline, "the guest agent never reported"
-        time.sleep(0.05)
+    until(lambda: "clean_shutdown" in session.xenapi.VM.get_allowed_operations(vm))
     session.xenapi.VM.clean_shutdown(vm)
     session.xenapi.VM.start_on(vm, member, False, False)
 

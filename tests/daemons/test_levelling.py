@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import XenAPI
 
-from archives_over_https import LIMIT, Api
+from archives_over_https import Api
 from xapid.inventory.processors import words
 from xapid.testing.processes import Daemons, join, loopback_network
+from xapid.testing.waiting import until
 
 pytestmark = pytest.mark.daemon
 
@@ -28,10 +27,7 @@ def runs(api: Api) -> str:
         "qos_algorithm_type": "", "qos_algorithm_params": {},
     })  # fmt: skip
     api.VM.start(vm, False, False)
-    deadline = time.monotonic() + LIMIT
-    while "migrate_send" not in api.VM.get_allowed_operations(vm):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: "migrate_send" in api.VM.get_allowed_operations(vm))
     return str(vm)
 
 

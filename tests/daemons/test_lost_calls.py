@@ -5,27 +5,19 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import XenAPI
 
 from xapid.testing.processes import Daemon, Daemons, join, loopback_network
+from xapid.testing.waiting import until
 
 pytestmark = pytest.mark.daemon
 
 LIMIT = 60
 OPERATIONS = 1000
 CLIENTS = 4
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 class Clients:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import XenAPI
 
-from archives_over_https import LIMIT, NULL, Api, disks, everything, get, put, sr_of, vms_of
+from archives_over_https import NULL, Api, disks, everything, get, put, sr_of, vms_of
 from reference_xva import CHUNK, archive, disks_of
 from xapid.testing.processes import Daemon, Daemons
+from xapid.testing.waiting import until
 
 pytestmark = pytest.mark.daemon
 
@@ -46,10 +46,7 @@ def network_of(api: Api) -> str:
 def runs(api: Api, vm: str) -> None:
     """Start a VM and wait until its guest lets it migrate."""
     api.VM.start(vm, False, False)
-    deadline = time.monotonic() + LIMIT
-    while "migrate_send" not in api.VM.get_allowed_operations(vm):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: "migrate_send" in api.VM.get_allowed_operations(vm))
 
 
 def other_sr(api: Api, vdi: str) -> str:

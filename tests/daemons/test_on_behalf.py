@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import time
 from urllib.parse import quote
 
 import pytest
@@ -13,6 +12,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, RejectConnection, Request
 
 from xapid.testing.processes import Daemon, unverified
+from xapid.testing.waiting import until
 
 LIMIT = 30
 
@@ -78,13 +78,14 @@ def test_a_member_is_seen_through_the_coordinator(xapid_pool: list[Daemon], memb
     assert greeting(coordinator, f"/console?ref={console}&on_host={uuid}&session_id=OpaqueRef:other") == (None, b"")
 
     asked = f"/rrd_updates?start=-60&interval=5&host=true&json=true&on_host={uuid}"
-    deadline, legend = time.monotonic() + LIMIT, []
-    while not legend:
-        assert time.monotonic() < deadline, "nothing is measured"
+
+    def measured() -> list[str]:
         status, body = get(coordinator, asked, secret)
         assert status == 200
-        legend = json.loads(body)["meta"]["legend"]
-        time.sleep(0.2)
+        legend: list[str] = json.loads(body)["meta"]["legend"]
+        return legend
+
+    legend = until(measured)
     assert {entry.split(":")[2] for entry in legend if ":host:" in entry} == {uuid}
     status, picture = get(coordinator, f"/vncsnapshot?ref={vm}&on_host={uuid}", secret)
     assert (status, picture[:8]) == (200, b"\x89PNG\r\n\x1a\n")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import time
 import urllib.request
 
 import pytest
 import XenAPI
 
 from xapid.testing.processes import Daemons, session_of, unverified
+from xapid.testing.waiting import until
 
 PLUGIN = """#!/usr/bin/env python3
 import os, sys, time, XenAPI, XenAPIPlugin
@@ -72,13 +72,6 @@ def error(call, *args):
     with pytest.raises(XenAPI.Failure) as caught:
         call(*args)
     return caught.value.details
-
-
-def until(condition, limit=20.0):
-    deadline = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 pytestmark = pytest.mark.daemon

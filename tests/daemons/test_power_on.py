@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 
 import pytest
 import XenAPI
 
 from xapid.testing.processes import Daemons, session_of
+from xapid.testing.waiting import until
 
 pytestmark = pytest.mark.daemon
 
@@ -91,13 +91,6 @@ def alive(pid):
     with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as file:
         return file.read().rpartition(")")[2].split()[0] != "Z"
     return False
-
-
-def until(condition, limit=20.0):
-    deadline = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def error(xenapi, host):

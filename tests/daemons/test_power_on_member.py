@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
 from xapid.testing.processes import Daemons, join, session_of
+from xapid.testing.waiting import until
 
 pytestmark = pytest.mark.daemon
 LIMIT = 60
@@ -38,9 +38,7 @@ def test_a_member_that_was_shut_down_is_live_again_when_the_call_returns(xapid_d
         assert "power_on" in api.host.get_allowed_operations(host)
 
         def press() -> None:
-            deadline = time.monotonic() + LIMIT
-            while not button.exists() and time.monotonic() < deadline:
-                time.sleep(0.05)
+            until(button.exists)
             xapid_daemons.start(*flags, "--bind", member.address)
 
         starting = threading.Thread(target=press)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import XenAPI
 
 from xapid.testing.processes import Daemon, Daemons
+from xapid.testing.waiting import until
 
 pytestmark = pytest.mark.daemon
 
 LIMIT = 60
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def refused(call: Any, *args: Any) -> list[str]:

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import XenAPI
 
 from xapid.testing.processes import Daemons, join, loopback_network
+from xapid.testing.waiting import until
 
 pytestmark = pytest.mark.daemon
 
 LIMIT = 60
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + LIMIT
-    while True:
-        try:
-            if condition():
-                return
-        except (XenAPI.Failure, OSError):
-            pass
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_member_takes_over_and_the_old_coordinator_follows_it(xapid_daemons: Daemons, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ from urllib.parse import urlencode
 import pytest
 import XenAPI
 
-from archives_over_https import LIMIT, Api, request
+from archives_over_https import Api, request
 from balancer import Balancer, element, listed
 from xapid.testing.processes import Daemon, Daemons
+from xapid.testing.waiting import until
 
 pytestmark = pytest.mark.daemon
 
@@ -81,10 +81,7 @@ def running(api: Any, host: str) -> str:
     vm = halted(api)
     api.VM.add_to_other_config(vm, "simulator.agent", "0.05")
     api.VM.start_on(vm, host, False, False)
-    deadline = time.monotonic() + LIMIT
-    while "pool_migrate" not in api.VM.get_allowed_operations(vm):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: "pool_migrate" in api.VM.get_allowed_operations(vm))
     return vm
 
 

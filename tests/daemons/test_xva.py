@@ -7,7 +7,6 @@ import http.client
 import http.server
 import random
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
@@ -19,6 +18,7 @@ import zstandard
 from archives_over_https import LIMIT, NULL, Api, disks, ended, everything, get, put, read_head, request, sr_of, tls, vms_of
 from reference_xva import CHUNK, archive, disks_of
 from xapid.testing.processes import Daemon, Daemons, unverified
+from xapid.testing.waiting import until
 
 pytestmark = pytest.mark.daemon
 
@@ -168,10 +168,7 @@ def test_nothing_stays_of_an_upload_that_breaks_off(daemon: Daemon, session: Api
         target = f"/import?session_id={session.session_id}&task_id={task}"
         client.sendall(f"PUT {target} HTTP/1.1\r\nContent-Length: {len(data)}\r\n\r\n".encode())
         client.sendall(data[: CHUNK + 200_000])
-        deadline = time.monotonic() + LIMIT
-        while session.task.get_other_config(task).get("object_creation") != "complete":
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: session.task.get_other_config(task).get("object_creation") == "complete")
         (vm,) = session.VM.get_by_name_label("traveller, not for long")
         assert list(session.VM.get_current_operations(vm).values()) == ["import"]
         assert session.VM.get_allowed_operations(vm) == []
@@ -194,10 +191,7 @@ def test_a_cancelled_import_leaves_nothing(daemon: Daemon, session: Api) -> None
         target = f"/import?session_id={session.session_id}&task_id={task}"
         client.sendall(f"PUT {target} HTTP/1.1\r\nContent-Length: {1 << 40}\r\n\r\n".encode())
         client.sendall(archive(DISK)[: CHUNK + 200_000])
-        deadline = time.monotonic() + LIMIT
-        while session.task.get_allowed_operations(task) != ["cancel"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: session.task.get_allowed_operations(task) == ["cancel"])
         session.task.cancel(task)
         client.sendall(archive(DISK)[CHUNK + 200_000 :])
         assert ended(session, task)["status"] == "cancelled"
@@ -246,10 +240,7 @@ def test_a_suspended_vm_keeps_its_memory_when_asked_to(daemon: Daemon, session: 
     """Preserved, it comes back suspended and can be resumed; otherwise it comes back switched off."""
     (vm,) = vms_of(put(daemon, session, archive(DISK, other_config={"mac_seed": "x"})))
     session.VM.start(vm, False, False)
-    deadline = time.monotonic() + LIMIT
-    while "suspend" not in session.VM.get_allowed_operations(vm):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: "suspend" in session.VM.get_allowed_operations(vm))
     session.VM.suspend(vm)
     (off,) = vms_of(put(daemon, session, get(daemon, session, vm)))
     assert session.VM.get_power_state(off) == "Halted"

@@ -9,7 +9,6 @@ import io
 import json
 import subprocess
 import tarfile
-import time
 import xmlrpc.client
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ import XenAPI
 
 from cli.thin_client import ThinClient
 from xapid.testing.processes import Daemon, Daemons, unverified
+from xapid.testing.waiting import ended
 
 PLUGIN = """#!/usr/bin/env python3
 import XenAPIPlugin
@@ -103,8 +103,7 @@ class Gardener:
         """Make a call in the background and wait for its end. The record of its task stays."""
         with contextlib.suppress(XenAPI.Failure):
             task = call(*args)
-            while self.api.task.get_status(task) == "pending":
-                time.sleep(0.01)
+            ended(self.api, task)
 
     def log_in(self) -> None:
         stranger = xmlrpc.client.ServerProxy(self.daemon.url, context=unverified(), allow_none=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 
 import pytest
 import XenAPI
 from playwright.sync_api import expect
 
-from web.conftest import LIMIT_MS, Visitor
+from web.conftest import Visitor
+from xapid.testing.waiting import until
 
 
 @pytest.fixture
@@ -21,10 +21,7 @@ def running(api) -> Callable[[str], str]:
         (ref,) = api.VM.get_by_name_label(name)
         if api.VM.get_power_state(ref) != "Running":
             api.VM.start(ref, False, False)
-        deadline = time.monotonic() + LIMIT_MS / 1000
-        while "pool_migrate" not in api.VM.get_allowed_operations(ref):
-            assert time.monotonic() < deadline, "the guest's tools do not show up"
-            time.sleep(0.1)
+        until(lambda: "pool_migrate" in api.VM.get_allowed_operations(ref))
         return str(ref)
 
     return start
