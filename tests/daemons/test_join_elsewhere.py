@@ -22,11 +22,29 @@ from xapid.testing.processes import Daemons
 pytestmark = pytest.mark.daemon
 
 
+GARBLED = (
+    b"",
+    b"no JSON",
+    b"[]",
+    b'{"error": "none"}',
+    b'{"error": {"message": "X"}}',
+    b'{"error": {"message": 1, "data": []}}',
+)
+
+
 class Web(http.server.BaseHTTPRequestHandler):
-    """Knows no XenAPI."""
+    """Knows no XenAPI: answers with what comes next of ``answers``, and then that there is nothing."""
+
+    answers: list[bytes]
 
     def do_POST(self) -> None:
-        self.send_error(404)
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if self.answers:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(self.answers.pop(0))  # without a length: it ends with the connection
+        else:
+            self.send_error(404)
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing."""
@@ -44,9 +62,9 @@ def key_and_certificate(path: Path) -> Path:
 
 
 @contextmanager
-def web_server(certificate: Path | None) -> Iterator[str]:
+def web_server(certificate: Path | None, *answers: bytes) -> Iterator[str]:
     """Where it answers."""
-    server = http.server.HTTPServer(("127.0.0.1", 0), Web)
+    server = http.server.HTTPServer(("127.0.0.1", 0), type("Answering", (Web,), {"answers": list(answers)}))
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
@@ -73,3 +91,20 @@ def test_a_web_server_is_no_pool(xapid_daemons: Daemons, tmp_path: Path) -> None
             session.xenapi.pool.join(address, "root", "secret")
         assert caught.value.details == [expected]
     assert len(session.xenapi.host.get_all()) == 1
+
+
+def test_neither_is_what_answers_in_json_but_not_as_a_pool_does(xapid_daemons: Daemons, tmp_path: Path) -> None:
+    session = xapid_daemons.start("--preset", "standalone").session()
+    with web_server(key_and_certificate(tmp_path / "web.pem"), *GARBLED) as address:
+        for _ in GARBLED:
+            with pytest.raises(XenAPI.Failure) as caught:
+                session.xenapi.pool.join(address, "root", "secret")
+            assert caught.value.details == ["JOINING_HOST_SERVICE_FAILED"]
+
+
+def test_errors_of_a_server_are_passed_on_however_it_ends_its_answers(xapid_daemons: Daemons, tmp_path: Path) -> None:
+    session = xapid_daemons.start("--preset", "standalone").session()
+    refusal = b'{"error": {"message": "SESSION_AUTHENTICATION_FAILED", "data": ["root", "no"]}}'
+    with web_server(key_and_certificate(tmp_path / "web.pem"), refusal) as address, pytest.raises(XenAPI.Failure) as caught:
+        session.xenapi.pool.join(address, "root", "secret")
+    assert caught.value.details == ["SESSION_AUTHENTICATION_FAILED", "root", "no"]

@@ -13,7 +13,6 @@ MENDED_IN = {
     "twisted": "24.7.0",  # CVE-2024-41671, CVE-2024-41810
     "lxml": "4.9.1",  # CVE-2022-2309
     "orjson": "3.9.15",  # CVE-2024-27454
-    "treq": "22.1.0",  # CVE-2022-23607
 }
 """The first version without the weakness, by package."""
 

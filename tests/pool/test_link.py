@@ -6,7 +6,6 @@ import pytest
 from twisted.internet import defer
 from twisted.internet.testing import StringTransport
 
-from xapid.pool.federation import split_address
 from xapid.pool.link import HostLink, Unreachable
 
 
@@ -51,18 +50,3 @@ def test_whoever_waits_is_told_when_the_connection_is_lost() -> None:
         with pytest.raises(Unreachable):
             waiting.result.raiseException()  # type: ignore[attr-defined]
         waiting.addErrback(lambda _: None)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("192.0.2.1", ("192.0.2.1", 8443)),
-        ("192.0.2.1:443", ("192.0.2.1", 443)),
-        ("host.example:1", ("host.example", 1)),
-        ("2001:db8::1", ("2001:db8::1", 8443)),
-        ("[2001:db8::1]:443", ("2001:db8::1", 443)),
-        ("[2001:db8::1]", ("2001:db8::1", 8443)),
-    ],
-)
-def test_an_address_may_carry_a_port(text: str, expected: tuple[str, int]) -> None:
-    assert split_address(text, 8443) == expected

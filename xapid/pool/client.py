@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from io import BytesIO
+from ipaddress import AddressValueError, IPv6Address
 from typing import Any, Final
 
 import orjson
-import treq
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from OpenSSL import SSL
@@ -15,13 +17,24 @@ from twisted.internet import defer
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
-from twisted.web.client import Agent, RequestTransmissionFailed, ResponseFailed
+from twisted.web.client import (
+    Agent,
+    FileBodyProducer,
+    PartialDownloadError,
+    RequestTransmissionFailed,
+    ResponseFailed,
+    readBody,
+)
+from twisted.web.http_headers import Headers
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
 from xapid.datamodel.errors import XenAPIError
 
 TIMEOUT: Final = 60
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
+PORT: Final = re.compile(r"[0-9]{1,5}")
+PORTS: Final = range(1, 1 << 16)
 OK: Final = 200
 UNREACHED: Final = (
     ConnectError, RequestTransmissionFailed, ResponseFailed, SSL.Error, defer.TimeoutError, defer.CancelledError, OSError,
@@ -69,8 +82,8 @@ class UnverifiedPolicy:
 class XenAPIClient:
     """Calls one server.
 
-    ``failed`` makes the error for a server that cannot be reached, ``garbled`` (or else ``failed`` too) the one for a server
-    that answers, but not as XenAPI does.
+    ``failed`` makes the error for a server that cannot be reached, also because its address is none, ``garbled`` (or else
+    ``failed`` too) the one for a server that answers, but not as XenAPI does.
     """
 
     def __init__(
@@ -82,27 +95,58 @@ class XenAPIClient:
         garbled: Callable[[], XenAPIError] | None = None,
         tls: Unverified | None = None,
     ) -> None:
-        host = f"[{address}]" if ":" in address else address
-        self._url = f"https://{host}:{port}/jsonrpc"
-        agent = Agent(reactor, UnverifiedPolicy(tls))  # type: ignore[no-untyped-call]  # Twisted's
-        self._http = treq.client.HTTPClient(agent)
+        self._url = _url(address, port)
+        self._agent = Agent(reactor, UnverifiedPolicy(tls))  # type: ignore[no-untyped-call]  # Twisted's
+        self._reactor = reactor
         self._failed = failed
         self._garbled = garbled or failed
 
     async def call(self, method: str, *params: Any) -> Any:
         """The result of a call. Errors: those that the server answers with, ``failed`` and ``garbled``."""
-        body = {"jsonrpc": "2.0", "method": method, "params": list(params), "id": 1}
+        if self._url is None:
+            raise self._failed()
+        body = orjson.dumps({"jsonrpc": "2.0", "method": method, "params": list(params), "id": 1})
         try:
-            response = await self._http.post(self._url, json=body, timeout=TIMEOUT)
-            content = await treq.content(response)
-        except UNREACHED as problem:
+            status, content = await self._post(self._url, body)
+        except (*UNREACHED, ValueError) as problem:  # a name that looks like one, and yet is none by the rules for names
             raise self._failed() from problem
         try:
-            answer = orjson.loads(content) if response.code == OK else {}
+            answer = orjson.loads(content) if status == OK else {}
         except ValueError as problem:
             raise self._garbled() from problem
         if isinstance(answer, dict) and "result" in answer:
             return answer["result"]
-        if isinstance(answer, dict) and "error" in answer:
-            raise XenAPIError.relayed(answer["error"]["message"], *answer["error"]["data"])
+        match answer:
+            case {"error": {"message": str(code), "data": list(details)}}:
+                raise XenAPIError.relayed(code, *details)
         raise self._garbled()
+
+    async def _post(self, url: bytes, body: bytes) -> tuple[int, bytes]:
+        """The status and the content of the answer, by Twisted's own agent, for treq calls no IPv6 addresses."""
+        headers = Headers({"Content-Type": ["application/json"]})
+        producer: Any = FileBodyProducer(BytesIO(body))  # type: ignore[no-untyped-call]  # Twisted's
+        asked: defer.Deferred[Any] = self._agent.request(b"POST", url, headers, producer)
+        response = await asked.addTimeout(TIMEOUT, self._reactor)
+        try:
+            return response.code, await readBody(response).addTimeout(TIMEOUT, self._reactor)
+        except PartialDownloadError as whole:  # without a length: it ended with the connection
+            return response.code, whole.response or b""
+
+
+def _url(address: str, port: int) -> bytes | None:
+    """Where calls go; None for what is neither the name of a host nor an address, or no port."""
+    try:
+        host = f"[{IPv6Address(address)}]" if ":" in address else address.encode("idna").decode()
+    except (AddressValueError, UnicodeError):
+        return None
+    if port not in PORTS or (":" not in address and not NAME.fullmatch(host)):
+        return None
+    return f"https://{host}:{port}/jsonrpc".encode()
+
+
+def split_address(text: str, port: int) -> tuple[str, int]:
+    """An address and a port, of which the text need not have one. IPv6 addresses with a port stand in brackets."""
+    host, colon, number = text.rpartition(":")
+    if colon and PORT.fullmatch(number) and (":" not in host or host.endswith("]")):
+        return host.removeprefix("[").removesuffix("]"), int(number)
+    return text.removeprefix("[").removesuffix("]"), port

@@ -27,8 +27,7 @@ from zope.interface import implementer
 
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.posts import Posted
-from xapid.pool.client import TIMEOUT, Known, Unverified, UnverifiedPolicy, XenAPIClient
-from xapid.pool.joining import split_address
+from xapid.pool.client import TIMEOUT, Known, Unverified, UnverifiedPolicy, XenAPIClient, split_address
 from xapid.pool.posting import post
 from xapid.pool.uploading import upload
 from xapid.wire.xmlrpc import parse_value

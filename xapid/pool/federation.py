@@ -28,12 +28,13 @@ from xapid.database.journal import Seal
 from xapid.datamodel.errors import XenAPIError
 from xapid.ids import Ids
 from xapid.pool.agents import HostAgents
+from xapid.pool.client import split_address
 from xapid.pool.common import BEAT, PASSWORD, ROSTER, STAGE, STILL_BOOTING, Common
 from xapid.pool.copies import CopyStore
 from xapid.pool.copying import Copying
 from xapid.pool.following import Following
 from xapid.pool.inquiry import Coordinator
-from xapid.pool.joining import Joining, Receiving, Visit, split_address
+from xapid.pool.joining import Joining, Receiving, Visit
 from xapid.pool.link import Answer, HostLink
 from xapid.pool.liveness import Beat, Liveness
 from xapid.pool.membership import HANDING_OVER, JOINING, Membership, Place

@@ -26,6 +26,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.operations import allowed
 from xapid.operations.levelling import level_pool
 from xapid.pool import adoption
+from xapid.pool.client import split_address
 from xapid.pool.common import HELLO, RELEASE, STILL_BOOTING, Common
 from xapid.pool.membership import JOINING, Place, fingerprints
 from xapid.pool.network import Client
@@ -311,11 +312,3 @@ class Receiving:
         else:
             common.membership.forget_leaving(place.who)
         common.peers.forget(place.who)
-
-
-def split_address(text: str, port: int) -> tuple[str, int]:
-    """An address and a port, of which the text need not have one. IPv6 addresses with a port stand in brackets."""
-    host, colon, number = text.rpartition(":")
-    if colon and number.isdigit() and (":" not in host or host.endswith("]")):
-        return host.removeprefix("[").removesuffix("]"), int(number)
-    return text.removeprefix("[").removesuffix("]"), port

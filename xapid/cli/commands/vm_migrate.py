@@ -16,7 +16,7 @@ from xapid.cli.failures import CommandFailed
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
-from xapid.pool.client import XenAPIClient
+from xapid.pool.client import XenAPIClient, split_address
 
 _HTTPS: Final = 443
 
@@ -44,8 +44,7 @@ async def _remote(run: Run) -> AsyncIterator[_Remote]:
     for name in ("remote-username", "remote-password"):
         if name not in run.args:
             raise CommandFailed(f"Required parameter not found: {name}")
-    address, _, port = run["remote-master"].partition(":")
-    client = XenAPIClient(run.clock, address, int(port) if port.isdecimal() else _HTTPS, _unreachable)
+    client = XenAPIClient(run.clock, *split_address(run["remote-master"], _HTTPS), _unreachable)
     login = run["remote-username"], run["remote-password"], VERSION, ORIGINATOR
     session = await client.call("session.login_with_password", *login)
     try:
