@@ -219,3 +219,14 @@ def test_a_listing_of_all_objects_is_made_once_until_one_of_them_changes(db: Dat
         tx.destroy(first)
     assert everything.encoded("test", make) == [b"c"]
     assert dict(everything) == {second: db.get("secret", second)}
+
+
+def test_what_was_destroyed_and_taken_back_stands_in_the_order_in_which_it_was_made(db: Database) -> None:
+    with db.transaction() as tx:
+        made = [tx.create("VM", name_label="same") for _ in range(3)]
+    with pytest.raises(ZeroDivisionError), db.transaction() as tx:
+        for ref in made:
+            tx.destroy(ref)
+        raise ZeroDivisionError
+    assert list(db.table("VM").refs()) == made
+    assert [row.ref for row in db.table("VM").by_name("same")] == made

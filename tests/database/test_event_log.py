@@ -47,6 +47,31 @@ def test_what_came_and_went_is_no_event(db: Database, log: EventLog) -> None:
     assert summary(log, Token())[0] == []
 
 
+def test_what_was_taken_back_hides_no_event(db: Database, log: EventLog) -> None:
+    """Objects are told in the order of their last changes, among which one that was taken back is none."""
+    with db.transaction() as tx:
+        first, second = tx.create("VM"), tx.create("VM")
+    _, token = summary(log, Token())
+    with db.transaction() as tx:
+        tx.update(second, name_label="changed")
+    with pytest.raises(ZeroDivisionError), db.transaction() as tx:
+        tx.update(first, name_label="never")
+        tx.create("VM", name_label="never")
+        raise ZeroDivisionError
+    assert summary(log, token)[0] == [("mod", "vm", second)]
+
+
+def test_a_derived_set_without_events_hides_none_of_others(db: Database, log: EventLog) -> None:
+    with db.transaction() as tx:
+        site, other = tx.create("PVS_site"), tx.create("PVS_site")
+    _, token = summary(log, Token())
+    with db.transaction() as tx:
+        tx.update(other, name_label="changed")
+    with db.transaction() as tx:
+        storage = tx.create("PVS_cache_storage", site=site)
+    assert summary(log, token)[0] == [("add", "pvs_cache_storage", storage), ("mod", "pvs_site", other)]
+
+
 def test_both_ends_of_a_relation_change(db: Database, log: EventLog) -> None:
     with db.transaction() as tx:
         vm = tx.create("VM")

@@ -82,4 +82,3 @@ def install(db: Database) -> None:
     table = db.table("role")
     for ref, values in _fields(db.api):
         table.put(ref, table.new(ref, 0, values))
-        table.modified.pop(ref, None)

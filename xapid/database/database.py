@@ -237,7 +237,7 @@ class Transaction:
 
     def undo(self) -> None:
         """Take everything back."""
-        for ref, (table, row) in reversed(self._before.items()):
+        for ref, (table, row) in self._before.items():
             table.put(ref, row)
             table.encodings.forget(ref)
         for key, value in self._meta_before.items():

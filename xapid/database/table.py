@@ -164,12 +164,9 @@ class Table:
         old = self._rows.get(ref)
         if row is None:
             self._rows.pop(ref, None)
-            self.modified.pop(ref, None)
             self.encodings.forget(ref)
         else:
             self._rows[ref] = row
-            self.modified.pop(ref, None)
-            self.modified[ref] = row._modified
         self.encodings.changed(self.cls.name)
         self._index(ref, old, row)
         return old
@@ -219,9 +216,18 @@ class Table:
         return self.relations
 
     def note(self, before: Row | None, after: Row | None, generation: int) -> None:
-        """Remember, for slow listeners, that an object is no more."""
-        if before is not None and after is None and self.cls.events:
-            self.deletions.append(Deletion(before.ref, before._created, generation))
+        """A commit has changed an object: remember when, and, for slow listeners, that it is no more.
+
+        A row whose stamp is as old as before keeps its place among the others.
+        """
+        if after is not None:
+            if self.modified.get(after.ref) != after._modified:
+                self.modified.pop(after.ref, None)
+                self.modified[after.ref] = after._modified
+        elif before is not None:
+            self.modified.pop(before.ref, None)
+            if self.cls.events:
+                self.deletions.append(Deletion(before.ref, before._created, generation))
 
     def _index_uuid(self, ref: str, before: Any, after: Any) -> None:
         if before != after:
