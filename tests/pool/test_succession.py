@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import attrs
 import pytest
 import XenAPI
 
+from xapid.pool.copies import make
 from xapid.testing.neighbours import Neighbour, Street
 
 
@@ -214,6 +216,22 @@ def test_a_member_without_a_copy_does_not_take_over(street: Street, three: list[
     a.live_again()
     street.clock.pass_time(40)
     assert b.federation.common.role.emergency is None
+
+
+@pytest.mark.parametrize("what", ["of another pool", "damaged"])
+def test_a_member_that_cannot_use_its_copy_follows_as_before(street: Street, three: list[Neighbour], what: str) -> None:
+    a, b, _ = three
+    stranger = street.add()
+    copy = street.clock.wait_for(make(stranger.pool.db, street.clock, 1))
+    b.federation._store.keep(copy if what == "of another pool" else attrs.evolve(copy, body=b"none"))
+    a.die()
+    street.clock.pass_time(10)
+    assert refused(local(b).xenapi.pool.emergency_transition_to_master)[0] == "INTERNAL_ERROR"
+    assert roles(b) == [a.address]
+    a.live_again()
+    street.clock.pass_time(40)
+    assert b.federation.common.role.emergency is None
+    assert refused(b.session) == ["HOST_IS_SLAVE", a.address]
 
 
 @pytest.mark.parametrize("first", ["the other is there", "the other is away"])

@@ -74,9 +74,11 @@ async def take_up(
         if pbd is not None and pbd.currently_attached and sr is not None:
             await _attach(db, agent, pbd, sr)
     found = {state["vm"]: state for state in await agent.hypervisor.list_domains()}
-    for ref in db.get("host", host).resident_VMs:
-        vm = db.table("VM").find(ref)
-        if vm is None or vm.is_control_domain or vm.current_operations:
+    # What the host says is of this moment: whatever a call does to a VM from here on, its record knows better.
+    residents = [vm for ref in db.get("host", host).resident_VMs if (vm := db.table("VM").find(ref)) is not None]
+    strangers = [(vm, state) for state in found.values() if (vm := _stranger(db, agent, state, host)) is not None]
+    for vm in residents:
+        if vm.is_control_domain or not _is_still(db, vm):
             continue
         state = found.get(vm.uuid)
         if state is None and is_new:
@@ -86,13 +88,27 @@ async def take_up(
             # Room that was kept for a migration which nobody finished is not needed any longer.
             await agent.hypervisor.forget_expected(Ticket(vm=vm.uuid, host=agent.uuid, address=""))
             elsewhere = await others.running(vm.uuid)
-        _follow(db, db.get("VM", ref), host, elsewhere or (host, state), now)
-    for uuid, state in found.items():
-        vm = db.table("VM").find_uuid(uuid)
-        if vm is None:
-            log.warn("host {host} runs a VM that nobody knows: {vm}", host=agent.uuid, vm=uuid)
-        elif not vm.current_operations and vm.resident_on != host:
+        if _is_still(db, vm):
+            _follow(db, vm, host, elsewhere or (host, state), now)
+    for vm, state in strangers:
+        if _is_still(db, vm):
             await _claim(db, agent, vm, (host, state), others, now)
+
+
+def _stranger(db: Database, agent: IHostAgent, state: DomainState, host: str) -> Row | None:
+    """The VM of a domain, if its record does not have it on ``host``."""
+    vm = db.table("VM").find_uuid(state["vm"])
+    if vm is None:
+        log.warn("host {host} runs a VM that nobody knows: {vm}", host=agent.uuid, vm=state["vm"])
+    return None if vm is None or vm.resident_on == host else vm
+
+
+def _is_still(db: Database, vm: Row) -> bool:
+    """Whether no call works on a VM, or has since ``vm`` was its row."""
+    now = db.table("VM").find(vm.ref)
+    if now is None or vm.current_operations or now.current_operations:
+        return False
+    return (now.resident_on, now.domid, now.power_state) == (vm.resident_on, vm.domid, vm.power_state)
 
 
 async def _attach(db: Database, agent: IHostAgent, pbd: Row, sr: Row) -> None:
@@ -112,8 +128,6 @@ async def _attach(db: Database, agent: IHostAgent, pbd: Row, sr: Row) -> None:
 def _follow(db: Database, vm: Row, host: str, found: tuple[str, DomainState | None], now: datetime) -> None:
     """The record of a VM says where its domain is, and what it is like."""
     place, state = found
-    if vm.current_operations or vm.resident_on != host:
-        return
     if state is None or state["power"] == "Halted":
         set_halted(db, vm)
     elif place != host or state["power"] != vm.power_state or state["domid"] != vm.domid:
@@ -130,6 +144,8 @@ async def _claim(
     known = vm.resident_on
     if known in db.table("host"):
         there = await others.running(vm.uuid)
+        if not _is_still(db, vm):
+            return
         if there is not None and there[0] == known:
             log.warn("host {host} still runs VM {vm}, which goes on elsewhere; it is ended here", host=agent.uuid, vm=vm.uuid)
             await agent.hypervisor.shutdown(vm.uuid, "hard", 0.0)
@@ -137,8 +153,7 @@ async def _claim(
         if known not in others.answered:
             log.warn("host {host} runs VM {vm}, and so may another that does not answer", host=agent.uuid, vm=vm.uuid)
             return
-    if db.get("VM", vm.ref).resident_on == known and not db.get("VM", vm.ref).current_operations:
-        set_live(db, vm, host, state, now)
+    set_live(db, vm, host, state, now)
 
 
 def mark_started(db: Database, host: str, now: datetime) -> None:

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from xapid.agent.interface import IAgentObserver, IHostAgent
 from xapid.agent.remote import RemoteAgent
+from xapid.agent.values import AgentFailure
 from xapid.auth.passwords import Passwords
 from xapid.config import Config
 from xapid.database import Database
@@ -59,6 +60,8 @@ class Common:
     """Makes the database that of a new pool of one host."""
     settle: Callable[[str], Awaitable[None]] = _nothing
     """Gives a host that has just joined what the pool has: networks, storage."""
+    missed: Callable[[str], None] = lambda host: None
+    """Told the uuid of a host of another daemon that did not answer its agent's requests."""
     drained: Callable[[], Awaitable[bool]] = _nothing  # type: ignore[assignment]
     """Waits until no call is under way any more; whether that came to be."""
 
@@ -91,7 +94,11 @@ class Common:
         """A host of another daemon: it has an agent from now on."""
 
         async def send(path: str, body: bytes) -> bytes:
-            return await self.tell(place, path, body)
+            try:
+                return await self.tell(place, path, body)
+            except AgentFailure:
+                self.missed(place.host)
+                raise
 
         agent = RemoteAgent(place.host, send)
         self.agents.add(ref, agent)

@@ -110,7 +110,10 @@ def _line(row: Row) -> bytes:
 
 def load(db: Database, copy: Copy) -> None:
     """Make the database what the copy holds; facts of this daemon alone stay. Raises ValueError for what is no copy."""
-    head, *lines = zlib.decompress(copy.body).splitlines()
+    try:
+        head, *lines = zlib.decompress(copy.body).splitlines()
+    except zlib.error as problem:
+        raise ValueError(str(problem)) from problem
     facts = orjson.loads(head)
     if facts["format"] != FORMAT or facts["objects"] != len(lines):
         raise ValueError("this is not a whole copy of a database")

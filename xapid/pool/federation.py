@@ -80,6 +80,7 @@ class Federation:
         self.observer = observer
         self._store = CopyStore(config.state_directory)
         self.liveness = Liveness(db, clock, membership.members, self._beat_of, self._take_up)
+        self.common.missed = self.liveness.miss
         self.copying = Copying(self.common, self._store)
         self.following = Following(self.common, self.began, self.released)
         self.succession = Succession(self.common, self.following, self.copying, self._store, self._serve, self._rest)
@@ -337,9 +338,15 @@ class Federation:
             await self.succession.take_over(epoch, in_emergency=True)
 
     async def follow(self, address: str) -> None:
-        """Follow the coordinator at an address. Errors: INVALID_VALUE, for one where nobody of the pool is known to be."""
-        place = await self._whoever_is_at(address)
-        if self.membership.leader is None or self.membership.leader.who != place.who:
+        """Follow the coordinator at an address, be it the one that this daemon follows, which has moved there.
+
+        Errors: INVALID_VALUE, for an address where nobody of the pool is known to be, and for a member's own.
+        """
+        place, leader = await self._whoever_is_at(address), self.membership.leader
+        if self.common.is_own(place):
+            if leader is not None:
+                raise XenAPIError("INVALID_VALUE", "master_address", address)
+        elif leader is None or (leader.who, leader.address, leader.port) != (place.who, place.address, place.port):
             self.succession.follow(place, self.membership.epoch)
 
     async def _whoever_is_at(self, address: str) -> Place:

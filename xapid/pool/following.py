@@ -116,10 +116,12 @@ class Following:
 
     async def _hello(self) -> None:
         common = self._common
-        leader = common.membership.leader
+        leader, before = common.membership.leader, self._asked_whom
         self._asked_whom = leader
         if leader is None:
             return
+        if before is not None and before.who == leader.who and before != leader:
+            common.peers.forget(leader.who)  # it has moved
         hosts = [attrs.asdict(place) for place in common.peers.own_places()]
         body = orjson.dumps({"hosts": hosts, "began": self._began, "time": common.clock.seconds()})
         try:

@@ -1,7 +1,8 @@
 """Whether the members are there: heard from every half minute, offline after ten minutes of silence.
 
 The coordinator asks; what a member answers says when its agent began and what its clock shows. When a member answers again
-after it did not, and when its agent began anew, the two find out what it really runs before it counts as live.
+after it did not, and when its agent began anew, the two find out what it really runs before it counts as live. So they do
+when it did not answer any other request.
 """
 
 from __future__ import annotations
@@ -77,8 +78,17 @@ class Liveness:
         if self._loop.running:
             self._loop.stop()
 
+    def miss(self, host: str) -> None:
+        """The host with this uuid did not answer a request: what became of it is found out when the host is next heard."""
+        known = self._known.get(host)
+        if known is not None:
+            known.is_lost = True
+
     def _listen(self) -> None:
-        for place in list(self._members()):
+        places = list(self._members())
+        for host in self._known.keys() - {place.host for place in places}:
+            del self._known[host]
+        for place in places:
             defer.ensureDeferred(self._expect(place))
 
     async def _expect(self, place: Place) -> None:
@@ -100,8 +110,13 @@ class Liveness:
                 return
             beat = await self._ask(place)
             if known.began != beat.began or known.is_lost:
-                await self._take_up(host.ref, beat.began)
-            known.heard, known.began, known.is_lost = self._clock.seconds(), beat.began, False
+                known.is_lost = False
+                try:
+                    await self._take_up(host.ref, beat.began)
+                except BaseException:
+                    known.is_lost = True
+                    raise
+            known.heard, known.began = self._clock.seconds(), beat.began
             host = self._db.table("host").find(host.ref)
             if host is not None:
                 self.presence.reports(host, beat.began, beat.time)

@@ -203,7 +203,7 @@ class Succession:
     async def take_over(self, epoch: int, *, in_emergency: bool = False) -> None:
         """Lead, with the newest copy of the database unless this daemon holds the database itself.
 
-        Errors: INTERNAL_ERROR, when there is no copy that knows the hosts of this daemon.
+        Errors: INTERNAL_ERROR, when there is no copy that knows the hosts of this daemon, which then follows as before.
         """
         common = self._common
         membership, db = common.membership, common.db
@@ -217,10 +217,11 @@ class Succession:
                 raise XenAPIError("INTERNAL_ERROR", f"The copy of the pool's database cannot be read: {problem}") from problem
             if copy is None:
                 raise XenAPIError("INTERNAL_ERROR", "This host has no copy of the pool's database")
-            self._following.stop()
-            common.role.emergency = STILL_BOOTING
             with db.transaction() as tx:
-                load(db, copy)
+                try:
+                    load(db, copy)
+                except ValueError as problem:
+                    raise XenAPIError("INTERNAL_ERROR", f"The copy of the pool's database is damaged: {problem}") from problem
                 missing = [place.host for place in own if common.ref_of(place.host) is None]
                 if missing:
                     raise XenAPIError("INTERNAL_ERROR", "The copy of the pool's database is older than this host's joining")
@@ -229,6 +230,8 @@ class Succession:
                 tx.update(the_pool(db), master=ref)
                 if in_emergency:
                     self._presume_dead(led_by)
+            self._following.stop()
+            common.role.emergency = STILL_BOOTING
         else:
             self._keep(HANDING_OVER, None)
             self._keep(JOINING, None)
@@ -310,7 +313,7 @@ class Succession:
                 self._common.clock.callLater(0, self._yield_to, leader, greeting.epoch)
         elif present.who == greeting.daemon and not greeting.leads:
             self._common.clock.callLater(0, self._yield_to, leader, greeting.epoch)
-        elif present.who == greeting.daemon and later:
+        elif present.who == greeting.daemon and (later or leader != present):
             membership.follow(leader, greeting.epoch)
 
     def _yield_to(self, leader: Place, epoch: int) -> None:
