@@ -175,10 +175,27 @@ def test_a_host_that_a_script_switches_on_is_switched_on_by_its_name(shell, name
     assert status == 1 and names["member"] in err
 
 
-def test_a_host_is_enabled_without_being_named_only_where_it_is_the_only_one(shell, names):
+def test_a_host_is_enabled_without_being_named_only_where_just_one_can_be_meant(shell, names):
+    shell.good("xe host-disable uuid={member}".format(**names))
+    assert shell("xe host-enable") == ("", f"Hint: write host-enable uuid={names['member']}\n", 0)
+    assert shell.good("xe host-list enabled=false --minimal") == ""
     out, err, status = shell("xe host-enable")
     assert (out, status) == ("", 1)
     assert err == "Error: Multiple matching hosts found. --multiple required to complete the operation\n"
+    shell.good("xe host-disable uuid={host1} && xe host-disable uuid={host2}".format(**names))
+    assert shell("xe host-enable") == ("", err, 1)
+    shell.good("xe host-enable --multiple")
+    assert shell.good("xe host-list enabled=false --minimal") == ""
+
+
+def test_the_pool_need_not_be_named_where_something_of_it_is_set(shell, names):
+    """Manuals print its uuid in brackets. There is nothing to guess for other commands, or without anything to set."""
+    hint = f"Hint: write pool-param-set uuid={names['pool']}\n"
+    assert shell("xe pool-param-set igmp-snooping-enabled=false") == ("", hint, 0)
+    assert shell.good("xe pool-list params=igmp-snooping-enabled --minimal") == "false"
+    for line in ("xe pool-param-set", "xe pool-param-get param-name=name-label", "xe host-param-set name-label=x"):
+        assert shell(line)[1].startswith("Required parameter not found: uuid"), line
+    assert "Authentication failed" in shell("xe -pw wrong pool-param-set igmp-snooping-enabled=false")[1]
 
 
 def test_a_password_is_changed_for_oneself(shell, names):

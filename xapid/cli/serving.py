@@ -106,7 +106,7 @@ class CommandLines:
             raise UnknownCommand(args.command)
         args, hint = spelling.mended(args)
         for name in command.required:
-            if name not in args:
+            if name not in args and not spelling.may_lack(args, name):
                 raise ParameterMissing(name)
         if hint:
             terminal.print_error(f"Hint: {hint}\n")
@@ -126,7 +126,10 @@ class CommandLines:
             api.session = args.session
         elif run.command.needs_session:
             await _log_in(run, args.get("username"), args.get("password"))
-        await run.command.body(run)
+        args, hint = await spelling.completed(args, api)
+        if hint:
+            run.terminal.print_error(f"Hint: {hint}\n")
+        await run.command.body(attrs.evolve(run, args=args))
         run.printer.finish()
 
 

@@ -1,4 +1,6 @@
-"""Spellings that handbooks print although no server takes them; here they work, with a hint how to write them instead."""
+"""What handbooks print although no server takes it: other spellings, and objects that are not named where only one can be
+meant. Here it works, with a hint how to write it instead.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ from typing import Final
 
 import attrs
 
-from xapid.cli.arguments import CommandLine
+from xapid.cli.api import Api
+from xapid.cli.arguments import STANDARD, CommandLine
 
 _Params = tuple[tuple[str, str], ...]
 
@@ -19,6 +22,32 @@ def mended(args: CommandLine) -> tuple[CommandLine, str]:
         return args, ""
     params, hint = mend(args.params)
     return (attrs.evolve(args, params=params), hint) if hint else (args, "")
+
+
+def may_lack(args: CommandLine, name: str) -> bool:
+    """Whether a parameter that a command requires is found out by :func:`completed`."""
+    return args.command == "pool-param-set" and name == "uuid" and _says_something(args)
+
+
+async def completed(args: CommandLine, api: Api) -> tuple[CommandLine, str]:
+    """The command line with the object that it does not name, for a user who is logged in, and a hint if one was found.
+
+    ``pool-param-set`` means the pool; ``host-enable`` in a pool of several hosts the one that is disabled, if just one is.
+    """
+    if may_lack(args, "uuid") and "uuid" not in args:
+        meant = await api.records("pool")
+    elif args.command == "host-enable" and not _says_something(args) and "multiple" not in args:
+        hosts = await api.records("host")
+        meant = [host for host in hosts if not host.enabled] if len(hosts) > 1 else []
+    else:
+        return args, ""
+    if len(meant) != 1:
+        return args, ""
+    return attrs.evolve(args, params=(*args.params, ("uuid", meant[0].uuid))), f"write {args.command} uuid={meant[0].uuid}"
+
+
+def _says_something(args: CommandLine) -> bool:
+    return any(name not in STANDARD for name, _ in args.params)
 
 
 def _resize(params: _Params) -> tuple[_Params, str]:
