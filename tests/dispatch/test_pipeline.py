@@ -57,6 +57,16 @@ def test_both_spellings_of_a_name_lead_to_the_same_and_refusals_repeat_the_one_u
     assert failure(xapid_server, "VM_get_record", session)[1] == "VM_get_record"
 
 
+def test_a_name_that_manuals_print_for_a_message_is_answered_but_not_listed(xapid_server: Server, session: str) -> None:
+    host = call(xapid_server, "host.get_all", session)["Value"][0]
+    for name in ("host.set_host_power_on_mode", "host_set_host_power_on_mode"):
+        assert call(xapid_server, name, session, host, name, {"key": "value"})["Status"] == "Success"
+        assert call(xapid_server, "host.get_power_on_mode", session, host)["Value"] == name
+    assert call(xapid_server, "Async.host.set_host_power_on_mode", session, host, "", {})["Status"] == "Success"
+    assert failure(xapid_server, "host.set_host_power_on_mode", session, host)[1] == "host.set_host_power_on_mode"
+    assert not [name for name in call(xapid_server, "system.listMethods") if "set_host_power_on" in name]
+
+
 def test_surplus_parameters_are_passed_over_where_some_may_be_left_out(xapid_server: Server) -> None:
     password = xapid_server.config.root_password
     answer = call(xapid_server, "session.login_with_password", "root", password, "2.23", "me", "surplus")

@@ -211,6 +211,8 @@ class Message:
     also_locks: tuple[Lock, ...] = attrs.field(default=(), kw_only=True)
     refused: str | None = attrs.field(default=None, kw_only=True)
     """The error with which the reference server answers this message whatever it is called with."""
+    also: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    """Other names that manuals print for it: they are answered, and listed nowhere."""
     field: Field | None = attrs.field(default=None, kw_only=True, eq=False, repr=False)
     """Of an implicit message: the field that it reads or writes."""
 

@@ -20,7 +20,7 @@ from xapid.database.dump import Dump
 from xapid.datamodel.catalogue import Catalogue
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import Void
-from xapid.dispatch.endpoint import Endpoint, endpoints
+from xapid.dispatch.endpoint import Endpoint, by_name, endpoints
 from xapid.ids import Ids
 from xapid.wire.call import Answer, Call, Codec
 
@@ -57,8 +57,7 @@ class Archives:
         with db.transaction() as tx:
             tx.create("session", ref=session.ref, auth_user_name=USER, rbac_permissions=(READER,))
         found = {end.name: end for end in endpoints(self._api, db, {}).values()}
-        by_name = found | {name.replace(".", "_", 1): end for name, end in found.items()}
-        self._open[session.ref] = _Archive(session, db, rbac, by_name)
+        self._open[session.ref] = _Archive(session, db, rbac, by_name(found))
         while len(self._open) > MOST:
             self._open.popitem(last=False)
         return session.ref

@@ -97,6 +97,14 @@ def endpoints(api: Catalogue, db: Database, bound: Mapping[str, Bound]) -> dict[
     return {name: _endpoint(db, entry, bound.get(name)) for name, entry in api.messages.items()}
 
 
+def by_name(endpoints: Mapping[str, Endpoint]) -> dict[str, Endpoint]:
+    """Endpoints by every name under which they are called: with a dot or an underscore, and as manuals print them."""
+    dotted = dict(endpoints)
+    for end in endpoints.values():
+        dotted |= {f"{end.entry.cls.name}.{name}": end for name in end.entry.message.also}
+    return dotted | {name.replace(".", "_", 1): end for name, end in dotted.items()}
+
+
 def kind_of(entry: Entry, bound: Bound | None) -> Kind:
     """What calling a message comes to. A function wins over everything else."""
     message = entry.message

@@ -36,7 +36,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, Ref, Set, String
 from xapid.dispatch.archives import Archives
 from xapid.dispatch.context import CallContext
-from xapid.dispatch.endpoint import Endpoint, endpoints
+from xapid.dispatch.endpoint import Endpoint, by_name, endpoints
 from xapid.dispatch.extensions import LIKE, extension
 from xapid.dispatch.faults import Faults
 from xapid.dispatch.locks import Locks
@@ -75,7 +75,7 @@ class Dispatcher:
         """Calls that a user wants to fail."""
         self._locks = Locks(db, services.events, clock, config.lock_patience)
         self._endpoints = endpoints(services.api, db, bound)
-        self._by_name = self._endpoints | {name.replace(".", "_", 1): end for name, end in self._endpoints.items()}
+        self._by_name = by_name(self._endpoints)
         self._listed = tuple(self._endpoints)
         self._fast = not config.no_fast_path
         self._callers = services.callers

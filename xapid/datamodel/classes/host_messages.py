@@ -477,6 +477,7 @@ MESSAGES = (
         "set_power_on_mode",
         (Param("self", Ref("host")), Param("power_on_mode", String), Param("power_on_config", Map(String, String))), Void,
         "Sets the remote power-on method of the host and its settings.", Lifecycle(published="cowley", changed="stockholm"),
+        also=("set_host_power_on_mode",),
     ),
     Message(
         "set_cpu_features", (Param("host", Ref("host")), Param("features", String)), Void,
