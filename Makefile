@@ -75,7 +75,7 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/.installed: setup.cfg setup.py | $(VENV)/bin/python
-	$(BIN)/python -m pip install -qq --editable .
+	$(BIN)/python -m pip install -qq --editable '.[all]'
 	@touch $@
 
 $(VENV)/.installed-dev: setup.cfg setup.py | $(VENV)/bin/python

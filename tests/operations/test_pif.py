@@ -47,6 +47,17 @@ def test_unplugging_and_plugging_are_seen(api, host):
     assert api.PIF.get_currently_attached(pif) is True
 
 
+def test_an_interface_takes_the_mtu_of_its_network_when_it_is_plugged(api, host):
+    pif = pif_of(api, host, "eth1")
+    api.network.set_MTU(api.PIF.get_network(pif), "9000")
+    assert api.PIF.get_MTU(pif) == "1500"
+    api.PIF.unplug(pif)
+    api.PIF.plug(pif)
+    assert api.PIF.get_MTU(pif) == "9000"
+    vlan = api.VLAN.create(pif, "12", a_network(api, MTU="4000"))
+    assert api.PIF.get_MTU(api.VLAN.get_untagged_PIF(vlan)) == "4000"
+
+
 def test_an_interface_that_must_stay_up_stays_up(api, host):
     pif = pif_of(api, host, "eth1")
     api.PIF.set_disallow_unplug(pif, True)

@@ -56,7 +56,7 @@ def test_its_metadata_comes_from_setup_cfg(wheel):
     (metadata,) = (archive.read(name).decode() for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
     assert "License-Expression: Apache-2.0 AND MIT AND MPL-2.0" in metadata
     assert "Requires-Python: >=3.11" in metadata
-    for extra in ("metrics", "xva", "ldap", "tracing", "ipmi", "test", "dev"):
+    for extra in ("metrics", "xva", "ldap", "tracing", "ipmi", "report", "all", "test", "dev"):
         assert f"Provides-Extra: {extra}" in metadata
     assert "Requires-Dist: twisted" in metadata
 

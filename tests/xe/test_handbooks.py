@@ -188,6 +188,18 @@ def test_a_host_is_enabled_without_being_named_only_where_just_one_can_be_meant(
     assert shell.good("xe host-list enabled=false --minimal") == ""
 
 
+def test_a_certificate_goes_to_the_host_that_is_called_if_none_is_named(shell, names, tool):
+    shell.good(
+        f"{tool('openssl')} req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -subj /CN=x -days 9 2>/dev/null"
+    )
+    command = "xe host-server-certificate-install certificate=cert.pem private-key=key.pem"
+    hint = f"Hint: write host-server-certificate-install uuid={names['coordinator']}\n"
+    assert shell(command) == ("", hint, 0)
+    assert shell.good("xe certificate-list name= type=host params=host --minimal").count(names["coordinator"]) == 1
+    assert shell(f"{command} host=nosuch")[1] == "Error: No matching hosts found\n"
+    shell.good(f"xe host-reset-server-certificate host={names['coordinator']}")
+
+
 def test_the_pool_need_not_be_named_where_something_of_it_is_set(shell, names):
     """Manuals print its uuid in brackets. There is nothing to guess for other commands, or without anything to set."""
     hint = f"Hint: write pool-param-set uuid={names['pool']}\n"
@@ -196,6 +208,24 @@ def test_the_pool_need_not_be_named_where_something_of_it_is_set(shell, names):
     for line in ("xe pool-param-set", "xe pool-param-get param-name=name-label", "xe host-param-set name-label=x"):
         assert shell(line)[1].startswith("Required parameter not found: uuid"), line
     assert "Authentication failed" in shell("xe -pw wrong pool-param-set igmp-snooping-enabled=false")[1]
+
+
+def test_a_vm_goes_to_the_pool_that_is_named_be_it_its_own(xapid_daemon, shell, names):
+    """There it keeps its networks, which another pool would not have."""
+    vm = shell.good("xe vm-install template='Debian Bookworm 12' new-name-label=mover")
+    shell.good(f"xe vif-create vm-uuid={vm} network-uuid={names['network']} device=0 mac=random")
+    disk = shell.good(f"xe vbd-list vm-uuid={vm} type=Disk params=vdi-uuid --minimal")
+    local = shell.good("xe sr-list name-label='Local storage' host=prdxcpsrv002 --minimal")
+    there = f"remote-master={xapid_daemon.address}:{xapid_daemon.port} remote-username=root"
+    shell.good(f"xe vm-migrate vm=mover host=prdxcpsrv002 {there} remote-password='{PASSWORD}' vdi:{disk}={local}")
+    assert shell.good(f"xe vif-list vm-uuid={vm} params=network-uuid --minimal") == names["network"]
+    moved = shell.good(f"xe vbd-list vm-uuid={vm} type=Disk params=vdi-uuid --minimal")
+    assert shell.good(f"xe vdi-param-get uuid={moved} param-name=sr-uuid") == local
+    assert "Authentication failed" in shell(f"xe vm-migrate vm=mover host=prdxcpsrv002 {there} remote-password=wrong")[1]
+    for nowhere in ("a b", "192.0.2.1:abc"):
+        out, err, status = shell(f"xe vm-migrate vm=mover remote-master='{nowhere}' remote-username=root remote-password=x")
+        assert (out, status) == ("", 1) and "could not be reached" in err, err
+    shell.good("xe vm-uninstall vm=mover --force")
 
 
 def test_a_password_is_changed_for_oneself(shell, names):
@@ -233,6 +263,12 @@ def test_single_hosts_need_not_be_named_and_join_each_other(alone, tool):
     before = at_first.good("xe certificate-list type=host --minimal")
     at_first.good("xe host-server-certificate-install certificate=cert.pem private-key=privatekey.nop.pem")
     assert at_first.good("xe certificate-list type=host --minimal") != before
+
+    vm = at_second.good("xe vm-install template='Debian Bookworm 12' new-name-label=mover")
+    there = f"remote-master={first.address}:{first.port} remote-username=root remote-password='{PASSWORD}'"
+    at_second.good(f"xe vm-migrate vm=mover {there}")
+    assert at_second.good("xe vm-list name-label=mover --minimal") == ""
+    assert at_first.good("xe vm-list name-label=mover --minimal") == vm
 
     out = at_second.good(f"xe pool-join master-address={first.address} master-username=root master-password='{PASSWORD}'")
     assert out == "Host agent will restart and attempt to join pool shortly..."

@@ -4,14 +4,18 @@ meant. Here it works, with a hint how to write it instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import attrs
 
 from xapid.cli.api import Api
 from xapid.cli.arguments import STANDARD, CommandLine
+from xapid.database import Row
 
+_INSTALL: Final = "host-server-certificate-install"
+_OF_A_HOST: Final = {"host-enable": (), _INSTALL: ("certificate", "private-key", "certificate-chain")}
+"""Commands that are printed without a host, and what they are printed with."""
 _Params = tuple[tuple[str, str], ...]
 
 
@@ -26,28 +30,30 @@ def mended(args: CommandLine) -> tuple[CommandLine, str]:
 
 def may_lack(args: CommandLine, name: str) -> bool:
     """Whether a parameter that a command requires is found out by :func:`completed`."""
-    return args.command == "pool-param-set" and name == "uuid" and _says_something(args)
+    return args.command == "pool-param-set" and name == "uuid" and not _only(args, ())
 
 
 async def completed(args: CommandLine, api: Api) -> tuple[CommandLine, str]:
     """The command line with the object that it does not name, for a user who is logged in, and a hint if one was found.
 
-    ``pool-param-set`` means the pool; ``host-enable`` in a pool of several hosts the one that is disabled, if just one is.
+    ``pool-param-set`` means the pool. In a pool of several hosts, ``host-enable`` means the one that is disabled, if just one
+    is, and ``host-server-certificate-install`` the one that was called.
     """
-    if may_lack(args, "uuid") and "uuid" not in args:
+    meant: list[Row] = []
+    if "uuid" not in args and may_lack(args, "uuid"):
         meant = await api.records("pool")
-    elif args.command == "host-enable" and not _says_something(args) and "multiple" not in args:
+    elif args.command in _OF_A_HOST and "multiple" not in args and _only(args, _OF_A_HOST[args.command]):
         hosts = await api.records("host")
-        meant = [host for host in hosts if not host.enabled] if len(hosts) > 1 else []
-    else:
-        return args, ""
+        is_installing = args.command == _INSTALL
+        meant = [host for host in hosts if (host.ref == api.here if is_installing else not host.enabled) and len(hosts) > 1]
     if len(meant) != 1:
         return args, ""
     return attrs.evolve(args, params=(*args.params, ("uuid", meant[0].uuid))), f"write {args.command} uuid={meant[0].uuid}"
 
 
-def _says_something(args: CommandLine) -> bool:
-    return any(name not in STANDARD for name, _ in args.params)
+def _only(args: CommandLine, names: Collection[str]) -> bool:
+    """Whether nothing is given but these, and what any command takes."""
+    return all(name in STANDARD or name in names for name, _ in args.params)
 
 
 def _resize(params: _Params) -> tuple[_Params, str]:

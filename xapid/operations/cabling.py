@@ -114,7 +114,7 @@ def pif_config(db: Database, pif: Row) -> PifConfig:
         pif=pif.uuid,
         device=pif.device,
         mac=pif.MAC,
-        mtu=pif.MTU,
+        mtu=pif.MTU if network is None else network.MTU,
         network="" if network is None else network.uuid,
         bridge="" if network is None else network.bridge,
         vlan=pif.VLAN,
@@ -142,7 +142,8 @@ def bridge_config(db: Database, network: Row) -> BridgeConfig:
 
 
 async def plug(context: Context, ref: str) -> None:
-    """Bring a PIF up on its host, the PIF that it builds on first. What is up is brought up again, to no effect.
+    """Bring a PIF up on its host, the PIF that it builds on first, with the MTU that its network has now. What is up is brought
+    up again, to no other effect.
 
     Errors: PIF_UNMANAGED, CANNOT_PLUG_BOND_SLAVE, TRANSPORT_PIF_NOT_CONFIGURED.
     """
@@ -157,10 +158,11 @@ async def plug(context: Context, ref: str) -> None:
     vlan = db.table("VLAN").find(pif.VLAN_master_of)
     if vlan is not None and not db.get("PIF", vlan.tagged_PIF).currently_attached:
         await plug(context, vlan.tagged_PIF)
-    address = await context.agent(pif.host).network.pif_plug(pif_config(db, pif))
+    config = pif_config(db, pif)
+    address = await context.agent(pif.host).network.pif_plug(config)
     with db.transaction() as tx:
         pif = db.get("PIF", ref)
-        tx.update(pif, currently_attached=True)
+        tx.update(pif, currently_attached=True, MTU=config["mtu"])
         if pif.ip_configuration_mode == "DHCP":
             names = {"IP": address["ip"], "netmask": address["netmask"], "gateway": address["gateway"], "DNS": address["dns"]}
             tx.update(pif, **names)

@@ -25,6 +25,7 @@ from typing import Literal
 
 import attrs
 
+from xapid.agent.simulator import systems
 from xapid.agent.values import GuestReport, NicConfig, VmConfig
 
 Reaction = Literal["obeys", "ignored", "hangs"]
@@ -152,22 +153,7 @@ class Guest:
         return (self.setting("os") or self._origin).lower().startswith("windows")
 
     def _os_version(self) -> dict[str, str]:
-        if self._windows:
-            return {"name": "Microsoft Windows 10 Pro", "distro": "windows", "major": "10", "minor": "0", "build": "19045"}
-        name = self._origin.lower()
-        for distro, full, kernel, major in _DISTRIBUTIONS:
-            if distro in name:
-                return {"name": full, "distro": distro, "uname": kernel, "major": major, "minor": "0"}
-        distro, full, kernel, major = _DISTRIBUTIONS[0]
-        return {"name": full, "distro": distro, "uname": kernel, "major": major, "minor": "0"}
-
-
-_DISTRIBUTIONS = (
-    ("debian", "Debian GNU/Linux 12 (bookworm)", "6.1.0-28-amd64", "12"),
-    ("ubuntu", "Ubuntu 22.04 LTS", "5.15.0-130-generic", "22"),
-    ("rocky", "Rocky Linux 9", "5.14.0-503.el9.x86_64", "9"),
-    ("centos", "CentOS Linux 7", "3.10.0-1160.el7.x86_64", "7"),
-)
+        return (systems.windows if self._windows else systems.linux)(self._origin)
 
 
 def _shown(device: str, addresses: list[str]) -> dict[str, str]:

@@ -95,7 +95,7 @@ async def _send(run: Run, vm: Row, there: _Destination, host: str, options: dict
     network = await _network(run, there, host)
     destination = await there.call("host.migrate_receive", host, network, {})
     disks = await _disks(run, vm, there)
-    interfaces = {} if there is run.api else await _interfaces(run, vm, there, network)
+    interfaces = await _interfaces(run, vm, there, host, network)
     formats = {await run.api.ref("VDI", uuid): format_ for uuid, format_ in run.args.map("image-format").items()}
     live = options.get("live", "true") == "true" and vm.power_state != "Halted"
     more = {name: value for name, value in options.items() if name != "live"}
@@ -125,8 +125,9 @@ async def _disks(run: Run, vm: Row, there: _Destination) -> dict[str, str]:
     return found
 
 
-async def _interfaces(run: Run, vm: Row, there: _Destination, network: str) -> dict[str, str]:
-    """Which network each interface gets: as the user says, or the one that the VM goes over."""
+async def _interfaces(run: Run, vm: Row, there: _Destination, host: str, network: str) -> dict[str, str]:
+    """Which network each interface gets: as the user says, or in another pool the one that the VM goes over."""
     asked = run.args.map("vif").items()
     found = {await run.api.ref("VIF", vif): await there.call("network.get_by_uuid", uuid) for vif, uuid in asked}
-    return dict.fromkeys(vm.VIFs, network) | found
+    is_here = run.api.row("host", host) is not None
+    return found if is_here else dict.fromkeys(vm.VIFs, network) | found
