@@ -187,6 +187,23 @@ def test_a_member_takes_over_with_its_copy_and_the_others_follow(street: Street,
     api.VM.hard_shutdown(vms[c])
 
 
+def test_a_former_coordinator_takes_over_again_after_a_host_has_left(street: Street, three: list[Neighbour]) -> None:
+    """What it held of the others when it led is not its own, also after it has started anew."""
+    a, b, c = three
+    designate(street, a, b)
+    designate(street, b, a)
+    api = a.session().xenapi
+    api.pool.eject(api.host.get_by_uuid(c.host))
+    street.clock.pass_time(60)
+    assert [place.host for place in b.federation.common.peers.own_places()] == [b.host]
+    a.die()
+    street.clock.pass_time(10)
+    local(b).xenapi.pool.emergency_transition_to_master()
+    street.clock.pass_time(1)
+    assert roles(b, c) == [None, None]
+    assert {host["uuid"] for host in b.session().xenapi.host.get_all_records().values()} == {a.host, b.host}
+
+
 def test_what_started_after_the_copy_is_found_running(street: Street, three: list[Neighbour]) -> None:
     """The copy says Halted; the host says what is so."""
     a, b, c = three

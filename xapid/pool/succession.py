@@ -271,12 +271,20 @@ class Succession:
             for row in common.db.table("host"):
                 if isinstance(common.agents.find(row.ref), RemoteAgent):
                     common.agents.remove(row.ref)
+            self._forget_others()
         common.membership.follow(leader, epoch)
         self._keep(PROPOSAL, None)
         common.left()
         common.role.emergency = None
         self._following.start()
         common.clock.callLater(0, common.peers.hang_up)
+
+    def _forget_others(self) -> None:
+        """What is on record of hosts of other daemons is the new coordinator's: here, hosts on record are this daemon's own."""
+        others = {member.host for member in self._common.membership.members()}
+        with self._common.db.transaction() as tx:
+            for row in [row for row in self._common.db.table("host") if row.uuid in others]:
+                tx.destroy(row)
 
     async def announce(self) -> list[str]:
         """Tell everyone to follow this daemon; returns the references of the hosts that do."""
