@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import XenAPI
 from twisted.internet import defer
@@ -32,14 +34,24 @@ def breaks_at(street: Street, one: Neighbour, other: Neighbour, sent: str) -> li
     return happened
 
 
-def test_what_became_of_a_call_whose_answer_was_lost_is_found_out(street: Street) -> None:
-    """The line is mended before anybody misses the member's sign of life: only that one call knows that it was broken."""
-    coordinator, member = street.pool(2)
+def vm_on(coordinator: Neighbour, host: str) -> str:
+    """A VM that runs on a host, with an agent in its guest."""
     api = coordinator.session().xenapi
     (template,) = api.VM.get_by_name_label("Other install media")
     vm = api.VM.clone(template, "small")
     api.VM.provision(vm)
+    api.VM.start_on(vm, host, False, False)
+    coordinator.clock.pass_time(40)
+    return str(vm)
+
+
+def test_what_became_of_a_call_whose_answer_was_lost_is_found_out(street: Street) -> None:
+    """The line is mended before anybody misses the member's sign of life: only that one call knows that it was broken."""
+    coordinator, member = street.pool(2)
+    api = coordinator.session().xenapi
     host = api.host.get_by_uuid(member.host)
+    vm = vm_on(coordinator, host)
+    api.VM.hard_shutdown(vm)
     street.clock.pass_time(61)
     happened = breaks_at(street, coordinator, member, f"answer /agent/{member.host}/hypervisor/start")
     starting = defer.ensureDeferred(coordinator.pool.dispatcher.by_itself("VM.start_on", vm, host, False, False))
@@ -99,3 +111,80 @@ def test_nobody_is_sent_after_himself(street: Street) -> None:
     street.clock.pass_time(60)
     assert member.coordinator_address == coordinator.address
     assert member.federation.common.role.emergency is None
+
+
+def own(member: Neighbour) -> list[Any]:
+    """The domains that a member really has."""
+    agent = member.federation.common.own_agent(member.host)
+    return list(member.clock.wait_for(agent.hypervisor.list_domains()))
+
+
+def cancels_at(street: Street, coordinator: Neighbour, task: str, sent: str) -> list[str]:
+    """Cancel a task when something is sent; returns what will hold that when it has happened."""
+    happened: list[str] = []
+
+    def watch(wire: Wire | None, data: bytes) -> None:
+        if wire is not None and not happened and sent.encode() in data:
+            happened.append(sent)
+            coordinator.session().xenapi.task.cancel(task)
+
+    street.watch = watch
+    return happened
+
+
+@pytest.mark.parametrize("what", ["migration", "shutdown"])
+def test_a_call_that_is_cancelled_when_it_is_done_is_done(street: Street, what: str) -> None:
+    """A VM that has left its host is not forgotten because nobody wanted to hear where to."""
+    coordinator, *members = street.pool(3)
+    api = coordinator.session().xenapi
+    here, there = (api.host.get_by_uuid(member.host) for member in members)
+    vm = vm_on(coordinator, here)
+    if what == "migration":
+        task = api.Async.VM.pool_migrate(vm, there, {})
+        happened = cancels_at(street, coordinator, task, f"answer /agent/{members[0].host}/hypervisor/migrate")
+    else:
+        task = api.Async.VM.hard_shutdown(vm)
+        happened = cancels_at(street, coordinator, task, f"answer /agent/{members[0].host}/hypervisor/shutdown")
+    street.clock.pass_time(5)
+    assert happened
+    assert api.task.get_status(task) == "success"
+    assert (api.VM.get_power_state(vm), api.VM.get_resident_on(vm)) == (
+        ("Running", there) if what == "migration" else ("Halted", "OpaqueRef:NULL")
+    )
+    street.clock.pass_time(60)
+    assert api.VM.get_power_state(vm) == ("Running" if what == "migration" else "Halted")
+
+
+def test_a_call_that_is_cancelled_stops_on_the_other_host(street: Street) -> None:
+    coordinator, *members = street.pool(3, duration_profile="realistic")
+    api = coordinator.session().xenapi
+    here, there = (api.host.get_by_uuid(member.host) for member in members)
+    vm = vm_on(coordinator, here)
+    task = api.Async.VM.pool_migrate(vm, there, {})
+    street.clock.pass_time(0.1)
+    api.task.cancel(task)
+    street.clock.pass_time(0.1)
+    assert (api.task.get_status(task), api.VM.get_resident_on(vm)) == ("cancelled", here)
+    street.clock.pass_time(60)
+    domains = [own(member) for member in members]
+    assert [api.VM.get_uuid(vm) in (state["vm"] for state in states) for states in domains] == [True, False]
+
+
+def test_a_cancelled_call_whose_answer_is_lost_is_found_out_too(street: Street) -> None:
+    coordinator, member = street.pool(2)
+    api = coordinator.session().xenapi
+    vm = vm_on(coordinator, api.host.get_by_uuid(member.host))
+    street.clock.pass_time(61)
+    task = api.Async.VM.hard_shutdown(vm)
+
+    def watch(wire: Wire | None, data: bytes) -> None:
+        if wire is not None and b"answer /agent/" in data and b"hypervisor/shutdown" in data:
+            api.task.cancel(task)
+            wire.break_()
+
+    street.watch = watch
+    street.clock.pass_time(2)
+    assert api.task.get_status(task) == "cancelled"
+    assert api.VM.get_power_state(vm) == "Running"
+    street.clock.pass_time(40)
+    assert api.VM.get_power_state(vm) == "Halted"

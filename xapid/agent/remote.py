@@ -64,7 +64,12 @@ class _Far:
     @staticmethod
     def _method(path: str, send: Send) -> Callable[..., Awaitable[Any]]:
         async def call(*args: Any) -> Any:
-            return read_answer(await send(path, orjson.dumps(args, default=_wrapped)))
+            try:
+                return read_answer(await send(path, orjson.dumps(args, default=_wrapped)))
+            except AgentFailure as failure:
+                if failure.reason == "cancelled":
+                    raise defer.CancelledError from failure
+                raise
 
         return call
 
@@ -141,7 +146,7 @@ async def _answer(interface: InterfaceClass, target: Any, method: str, body: byt
     except XenAPIError as error:
         return orjson.dumps({"error": error.description})
     except defer.CancelledError:
-        return orjson.dumps({"failure": ["failed", f"{method} was cancelled"]})
+        return orjson.dumps({"failure": ["cancelled", method]})
     except Exception as fault:
         log.failure("{method} failed unexpectedly", method=method)
         return orjson.dumps({"failure": ["failed", f"{type(fault).__name__} in {method}"]})

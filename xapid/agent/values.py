@@ -338,6 +338,7 @@ Reason = Literal[
     "not_supported",
     "refused",
     "unreachable",
+    "cancelled",
     "failed",
 ]
 
@@ -362,6 +363,7 @@ class AgentFailure(Exception):
     not_supported       what
     refused             text: bad parameters
     unreachable         host: the agent did not answer
+    cancelled           the method: whoever asked for it wanted it no longer, and it stopped
     failed              text
     ==================  ===============================================================
 

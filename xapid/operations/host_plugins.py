@@ -6,14 +6,13 @@ import json
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred
-
 from xapid.agent.interface import IPlugins
 from xapid.agent.values import AgentFailure, Errand
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
 from xapid.operations import plugins
 from xapid.operations.context import Context
+from xapid.operations.interrupting import interruptible
 
 T = TypeVar("T")
 
@@ -73,17 +72,6 @@ async def extend(context: Context, host: str, name: str, params: list[Any]) -> A
     """
     programs, errand = context.agent(host).plugins, _errand(context, host)
     return await _until_cancelled(context, programs, errand, programs.extend(name, params, errand))
-
-
-async def interruptible(context: Context, work: Coroutine[Any, Any, T]) -> T:
-    """Do ``work``, which stops where it is when the task is cancelled. Errors: TASK_CANCELLED."""
-    working = Deferred.fromCoroutine(work)
-    with context.task.cancellable(working.cancel):
-        try:
-            return await working
-        except CancelledError:
-            context.task.check_cancelled()
-            raise
 
 
 async def _until_cancelled(context: Context, programs: IPlugins, errand: Errand, work: Coroutine[Any, Any, T]) -> T:

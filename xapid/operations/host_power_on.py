@@ -14,7 +14,7 @@ from xapid.operations import allowed
 from xapid.operations.agent_errors import translated
 from xapid.operations.context import Context
 from xapid.operations.host_cycles import come_back
-from xapid.operations.host_plugins import interruptible
+from xapid.operations.interrupting import interruptible
 from xapid.operations.remote_power import is_switched_off, remote_host, secrets, target
 
 log = Logger()

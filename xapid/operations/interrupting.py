@@ -13,16 +13,16 @@ T = TypeVar("T")
 
 
 async def interruptible(context: Context, work: Awaitable[T]) -> T:
-    """Wait for what an agent does, unless the task is cancelled. Errors: TASK_CANCELLED."""
+    """Wait for what an agent does, which is told to stop when the task is cancelled. If that came too late, and it was done all
+    the same, it counts as done. Errors: TASK_CANCELLED.
+    """
     waiting = ensureDeferred(_awaited(work))
     with context.task.cancellable(waiting.cancel):
         try:
-            result = await waiting
+            return await waiting
         except CancelledError:
             context.task.check_cancelled()
             raise
-        context.task.check_cancelled()
-        return result
 
 
 async def _awaited(work: Awaitable[T]) -> T:

@@ -15,7 +15,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.operations.agent_errors import translated
 from xapid.operations.alerts import add_alert
 from xapid.operations.context import Context
-from xapid.operations.host_plugins import interruptible
+from xapid.operations.interrupting import interruptible
 from xapid.placement.checks import is_live
 
 log = Logger()

@@ -93,11 +93,14 @@ async def power_state_reset(context: Context, vm: str) -> None:
     if row.is_control_domain:
         raise XenAPIError("CANNOT_RESET_CONTROL_DOMAIN", vm)
     host = context.db.table("host").find(row.resident_on)
-    if host is not None and is_live(context.db, host):
-        domains = await context.agent(host.ref).hypervisor.list_domains()
-        if any(domain["vm"] == row.uuid for domain in domains):
-            raise XenAPIError("DOMAIN_EXISTS", vm, str(row.domid))
+    if host is not None and is_live(context.db, host) and await _has_domain(context, row):
+        raise XenAPIError("DOMAIN_EXISTS", vm, str(row.domid))
     set_halted(context.db, row)
+
+
+async def _has_domain(context: Context, vm: Row) -> bool:
+    """Whether there is one on the host where a VM is said to be."""
+    return any(domain["vm"] == vm.uuid for domain in await context.agent(vm.resident_on).hypervisor.list_domains())
 
 
 async def force_off(context: Context, vm: Row) -> None:
@@ -138,6 +141,8 @@ async def _reboot(context: Context, vm: Row, how: How) -> None:
             state = await interruptible(context, context.agent(host).hypervisor.reboot(config, how, PATIENCE))
     except XenAPIError as error:
         if isinstance(error.__cause__, AgentFailure) and error.__cause__.reason in ("boot_failed", "not_enough_memory"):
+            set_halted(db, vm)
+        if error.code == "TASK_CANCELLED" and not await _has_domain(context, vm):
             set_halted(db, vm)
         raise
     forget_guest(db, vm)

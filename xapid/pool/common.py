@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import attrs
+from twisted.internet import defer
 from twisted.internet.interfaces import IReactorTime
 
 from xapid.agent.interface import IAgentObserver, IHostAgent
@@ -95,8 +96,8 @@ class Common:
 
         async def send(path: str, body: bytes) -> bytes:
             try:
-                return await self.tell(place, path, body)
-            except AgentFailure:
+                return await self.peers.to(place).send(path, body, patiently=True)
+            except (AgentFailure, defer.CancelledError):
                 self.missed(place.host)
                 raise
 

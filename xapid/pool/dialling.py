@@ -62,8 +62,8 @@ class Peer:
         self.lost: Callable[[], None] = lambda: None
         """Called when a connection that worked is no more."""
 
-    async def send(self, path: str, body: bytes) -> bytes:
-        """The answer to a request (:data:`xapid.agent.remote.Send`).
+    async def send(self, path: str, body: bytes, *, patiently: bool = False) -> bytes:
+        """The answer to a request (:data:`xapid.agent.remote.Send`); ``patiently``: see :meth:`HostLink.ask`.
 
         Raises AgentFailure ``unreachable``, with a word as its second detail if the other is there but refuses us.
         """
@@ -76,7 +76,7 @@ class Peer:
             except Refused as refusal:
                 raise AgentFailure("unreachable", (self._uuid, str(refusal))) from refusal
             try:
-                answer = await link.ask(path, body)
+                answer = await link.ask(path, body, patiently=patiently)
             except Unreachable:
                 continue
             if answer.startswith(NOT_OURS):

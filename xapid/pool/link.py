@@ -58,15 +58,20 @@ class HostLink(Int32StringReceiver):
         """Whether an answer is outstanding."""
         return bool(self._asked)
 
-    def ask(self, path: str, body: bytes) -> defer.Deferred[bytes]:
+    def ask(self, path: str, body: bytes, *, patiently: bool = False) -> defer.Deferred[bytes]:
         """The answer to a request. Raises Unreachable when the connection is lost before it comes.
 
-        Cancelling it cancels what the other side does for it.
+        Cancelling it cancels what the other side does for it. Who asks ``patiently`` gets the answer even then: it may have
+        been too late to cancel. After that, losing the connection raises CancelledError.
         """
         if self._is_lost:
             return defer.fail(Unreachable())
         number = next(self._numbers)
-        done: defer.Deferred[bytes] = defer.Deferred(lambda _: self._cancel(number))
+        done: defer.Deferred[bytes]
+        if patiently:
+            done = _Patient(lambda: self._frame(number, "cancel", "", b""))
+        else:
+            done = defer.Deferred(lambda _: self._cancel(number))
         self._asked[number] = done
         self._frame(number, "ask", path, body)
         return done
@@ -149,4 +154,20 @@ class HostLink(Int32StringReceiver):
         asked, self._asked = list(self._asked.values()), {}
         self._lost(self)
         for waiting in asked:
-            waiting.errback(Unreachable())
+            is_cancelled = isinstance(waiting, _Patient) and waiting.is_cancelled
+            waiting.errback(defer.CancelledError() if is_cancelled else Unreachable())
+
+
+class _Patient(defer.Deferred[bytes]):
+    """An answer that comes even when it was cancelled; ``tell`` tells the other side, once."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        super().__init__()
+        self._tell = tell
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """Ask for what is asked for to stop."""
+        if not self.called and not self.is_cancelled:
+            self.is_cancelled = True
+            self._tell()

@@ -13,7 +13,7 @@ from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
 from xapid.operations.context import Context
-from xapid.operations.host_plugins import interruptible
+from xapid.operations.interrupting import interruptible
 from xapid.operations.remote_power import is_switched_off, target
 from xapid.placement.checks import is_live
 

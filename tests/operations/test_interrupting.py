@@ -1,0 +1,45 @@
+"""Calls that are cancelled: they stop, or it is too late, and the record of the VM says how it is."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.xapid(duration_profile="realistic")
+
+
+@pytest.fixture
+def vm(api, xapid_clock):
+    vm = api.VM.clone(api.VM.get_by_name_label("Other install media")[0], "v")
+    api.VM.provision(vm)
+    api.VM.start(vm, False, False)
+    xapid_clock.pass_time(60)
+    return vm
+
+
+def domains(xapid_server, api, vm):
+    uuid = api.VM.get_uuid(vm)
+    return [
+        state["power"]
+        for _, agent in xapid_server.pool.services.agents.all()
+        for state in xapid_server.clock.wait_for(agent.hypervisor.list_domains())
+        if state["vm"] == uuid
+    ]
+
+
+def test_a_reboot_that_is_cancelled_before_the_vm_is_off_leaves_it_running(api, vm, xapid_server, xapid_clock):
+    task = api.Async.VM.clean_reboot(vm)
+    xapid_clock.pass_time(1)
+    api.task.cancel(task)
+    xapid_clock.pass_time(1)
+    assert (api.task.get_status(task), api.VM.get_power_state(vm)) == ("cancelled", "Running")
+    assert domains(xapid_server, api, vm) == ["Running"]
+
+
+def test_a_reboot_that_is_cancelled_between_off_and_on_leaves_it_halted(api, vm, xapid_server, xapid_clock):
+    task = api.Async.VM.clean_reboot(vm)
+    xapid_clock.until(lambda: not domains(xapid_server, api, vm))
+    api.task.cancel(task)
+    xapid_clock.pass_time(1)
+    assert (api.task.get_status(task), api.VM.get_power_state(vm)) == ("cancelled", "Halted")
+    api.VM.start(vm, False, False)
+    assert domains(xapid_server, api, vm) == ["Running"]
