@@ -10,6 +10,7 @@ from twisted.internet.protocol import Protocol
 
 from http_in_memory import SESSION, WEAK, Site, StubAuthenticator, StubDispatcher, call, value
 from xapid.http.exchange import Disconnected, Exchange
+from xapid.testing.logged import LoggedFailures
 
 PAGE_NAMES = ["content-length", "content-type", "connection", "cache-control"]
 
@@ -209,6 +210,30 @@ def test_an_upload_waits_while_nobody_reads_it(site: Site) -> None:
     assert sum(sizes) == 600_000
 
 
+@pytest.mark.parametrize(
+    "length",
+    ["Transfer-Encoding: chunked", "Content-Length: 0\r\nTransfer-Encoding: chunked", "Content-Length: 1\r\nContent-Length: 2"],
+)
+@pytest.mark.parametrize("method", ["OPTIONS", "GET", "PUT"])
+def test_nothing_is_carried_out_after_a_body_whose_end_is_in_doubt(
+    site: Site, dispatcher: StubDispatcher, method: str, length: str
+) -> None:
+    """A proxy in front might take for that body what would be carried out here."""
+
+    async def serve(exchange: Exchange) -> None:
+        exchange.keep_alive = exchange.head.keep_alive
+        exchange.start(200, [("content-length", "0"), ("connection", "keep-alive" if exchange.keep_alive else "close")])
+
+    site.serve(actions={"get_root": serve, "put_import": serve})
+    client = site.client()
+    path = f"/import?session_id={SESSION}" if method == "PUT" else "/"
+    client.send(f"{method} {path} HTTP/1.1\r\n{length}\r\n\r\n".encode() + call("test.echo", "smuggled"))
+    answer = client.answer()
+    assert (answer.status, answer.headers["connection"]) == (200, "close")
+    assert dispatcher.calls == []
+    assert client.socket.half_closed
+
+
 def test_a_client_may_end_an_upload_early(site: Site) -> None:
     seen: list[object] = []
 
@@ -241,6 +266,20 @@ def test_a_client_that_is_gone_ends_the_reading_and_the_writing(site: Site) -> N
     client.send(HEAD)
     client.lose()
     assert seen == ["disconnected"]
+
+
+def test_a_client_that_hangs_up_is_no_failure_of_the_server(site: Site, xapid_logged: LoggedFailures) -> None:
+    """A failure that is logged fails the test."""
+
+    async def serve(exchange: Exchange) -> None:
+        exchange.start(200, [])
+        await exchange.drained()
+
+    upload(site, serve)
+    client = site.client()
+    client.socket.write = lambda data: client.protocol.pauseProducing()  # type: ignore[method-assign]
+    client.send(HEAD)
+    client.lose(cleanly=True)
 
 
 def test_an_upload_that_stalls_is_dropped(site: Site) -> None:
@@ -297,6 +336,31 @@ def test_a_console_takes_the_connection_over_with_exactly_the_bytes_that_viewers
     site.clock.pump([600] * 5)
     assert client.socket.is_open
     assert authenticator.closed == [SESSION]
+
+
+class Ending(Protocol):
+    """Notes its end."""
+
+    ended = 0
+
+    def connectionLost(self, reason: object = None) -> None:
+        self.ended += 1
+
+
+def test_what_takes_over_a_connection_that_is_gone_is_told(site: Site) -> None:
+    go: Deferred[None] = Deferred()
+    taker = Ending()
+
+    async def serve(exchange: Exchange) -> None:
+        await go
+        exchange.take_over(taker)
+
+    site.serve(actions={"connect_console": serve})
+    client = site.client()
+    client.send(f"CONNECT /console?session_id={SESSION} HTTP/1.0\r\n\r\n")
+    client.lose()
+    go.callback(None)
+    assert (taker.connected, taker.ended) == (1, 1)
 
 
 def test_plain_http_answers_nothing_while_https_only_holds(site: Site, dispatcher: StubDispatcher) -> None:

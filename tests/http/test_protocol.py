@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from http_in_memory import Site, StubDispatcher, call, value
+from xapid.http import link, protocol
+from xapid.http.head import END
 from xapid.http.server import Limits
 from xapid.testing.logged import LoggedFailures
 
@@ -125,6 +127,46 @@ def test_a_client_that_pipelines_too_much_is_not_read_until_it_is_answered(site:
     assert len(client.answers()) == 4
 
 
+def test_a_client_that_pipelines_but_does_not_read_is_not_read_either(site: Site) -> None:
+    client = site.client()
+    client.protocol.pauseProducing()
+    client.send(call("test.echo", "x" * 250_000) * 3)
+    assert client.socket.producerState == "paused"
+    client.protocol.resumeProducing()
+    assert client.socket.producerState == "producing"
+    assert len(client.answers()) == 3
+
+
+def test_a_long_head_in_small_pieces_is_looked_through_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+
+    class Counting:
+        def search(self, data: bytes, start: int = 0) -> object:
+            looked.append(len(data) - start)
+            return END.search(data, start)
+
+    monkeypatch.setattr(protocol, "END", Counting())
+    client = site.client()
+    whole = call("test.echo", "a", headers=f"X: {'x' * 20_000}\r\n").replace(b"\r\n", b"\n")
+    for byte in whole:
+        client.send(bytes([byte]))
+    assert value(client.answer()) == "a"
+    assert 0 < sum(looked) < 10 * len(whole)
+
+
+def test_a_head_that_was_seen_before_is_waited_for_until_its_last_byte(site: Site) -> None:
+    """Also where what is missing would be the length of its body."""
+    body = call("test.void").partition(b"\r\n\r\n")[2]
+    head = f"POST / HTTP/1.1\r\nContent-Length: {len(body)}\r\nX: ".encode()
+    head += b"x" * (len(body) + 2 - len(head))
+    client = site.client()
+    client.protocol._plain = False  # the fast path is that of TLS
+    assert client.ask(head + b"\r\n\r\n" + body).status == 200
+    client.send(head + b"\r")
+    assert client.take() == b""
+    assert client.ask(b"\n\r\n" + body).status == 200
+
+
 def test_after_close_nothing_more_is_carried_out(site: Site, dispatcher: StubDispatcher) -> None:
     client = site.client()
     client.send(call("test.echo", "1", headers="Connection: close\r\n") + call("test.echo", "2"))
@@ -160,6 +202,17 @@ def test_what_is_no_call_is_answered_500_with_a_page_and_the_end(site: Site, hea
     assert client.socket.half_closed
     client.send(b"more" * 1000)
     assert client.take() == b""
+
+
+@pytest.mark.parametrize("spelled", ["Content-Length : {}", "X: a\r\n Content-Length: {}", "Content-Length: {}\0"])
+def test_a_length_that_a_proxy_may_not_have_read_as_one_is_refused(
+    site: Site, dispatcher: StubDispatcher, spelled: str
+) -> None:
+    _, _, body = call("test.void").partition(b"\r\n\r\n")
+    client = site.client()
+    client.send(f"POST / HTTP/1.1\r\n{spelled.format(len(body))}\r\n\r\n".encode() + body)
+    assert client.answer().status == 500
+    assert dispatcher.calls == []
 
 
 def test_a_body_may_be_300_kib_and_no_more(site: Site) -> None:
@@ -260,6 +313,34 @@ def test_a_client_that_does_not_close_after_us_is_dropped(site: Site) -> None:
     client = site.client()
     client.ask("nonsense\r\n\r\n")
     site.clock.pump([1] * 7)
+    assert client.socket.aborted
+
+
+def test_a_client_that_still_reads_when_we_have_closed_is_given_the_time(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = 4_000_000
+    monkeypatch.setattr(link, "unsent", lambda transport: left)
+    client = site.client()
+    client.ask(call("test.void", headers="Connection: close\r\n"))
+    for _ in range(60):
+        site.clock.pump([1] * 10)
+        left -= 1000
+    assert not client.socket.aborted
+    left = 0
+    site.clock.pump([1] * 5)
+    assert not client.socket.aborted
+    site.clock.pump([1] * 10)
+    assert client.socket.aborted
+
+
+def test_a_client_that_takes_nothing_more_when_we_have_closed_is_dropped_in_the_end(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "unsent", lambda transport: 4_000_000)
+    client = site.client()
+    client.ask(call("test.void", headers="Connection: close\r\n"))
+    site.clock.pump([10] * 29)
+    assert not client.socket.aborted
+    site.clock.pump([10] * 3)
     assert client.socket.aborted
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import pytest_twisted
 from twisted.internet import defer
@@ -110,3 +112,24 @@ async def test_a_refused_upload_still_gets_its_answer(listening: Listening) -> N
 async def test_a_big_answer_arrives_whole(listening: Listening) -> None:
     found = await deferToThread(ask, listening.tcp, call("test.big", "5000", headers=CLOSE))
     assert len(found.partition(b"\r\n\r\n")[2]) == 5_000_000
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_reads_slowly_gets_all_of_an_answer_after_which_the_connection_ends(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xapid.http.server._SWEEP_S", 0.01)
+    listening.server.limits = attrs.evolve(listening.server.limits, linger_time=0.03)
+
+    def read() -> int:
+        with listening.tcp() as client:
+            client.sendall(call("test.big", "8000", headers=CLOSE))
+            size = rested = 0
+            while data := client.recv(1 << 18):
+                size += len(data)
+                if size - rested > 1 << 18:
+                    rested = size
+                    time.sleep(0.05)
+            return size
+
+    assert await deferToThread(read) > 8_000_000

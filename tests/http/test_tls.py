@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import pytest_twisted
 from cryptography import x509
@@ -292,3 +293,24 @@ async def test_a_session_resumed_from_an_ordinary_connection_does_not_reach_the_
     with contextlib.suppress(OSError):
         assert await deferToThread(attempt) == b""
     assert reused == [True]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_reads_slowly_gets_all_of_an_answer_after_which_the_connection_ends(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xapid.http.server._SWEEP_S", 0.01)
+    listening.server.limits = attrs.evolve(listening.server.limits, linger_time=0.03)
+
+    def read() -> int:
+        with listening.connect() as client:
+            client.sendall(call("test.big", "8000", headers="Connection: close\r\n"))
+            size = rested = 0
+            while data := client.recv(1 << 18):
+                size += len(data)
+                if size - rested > 1 << 18:
+                    rested = size
+                    time.sleep(0.05)
+            return size
+
+    assert await deferToThread(read) > 8_000_000

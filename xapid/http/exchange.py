@@ -66,7 +66,11 @@ class Exchange:
         """Whether the client waits to be told that it may send the body."""
         self._chunks: list[bytes] = []
         self._held = 0
-        self._coming: int | None = 0 if head.length is None and head.method not in ("PUT", "POST") else head.length
+        self._coming: int | None = head.length
+        if head.is_chunked:
+            self._coming = None
+        elif head.length is None and not head.length_is_bad and head.method not in ("PUT", "POST"):
+            self._coming = 0
         self._lost = False
         self._paused = False
         self._reader: Deferred[None] | None = None

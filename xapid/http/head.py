@@ -1,7 +1,8 @@
 """Request heads: the request line and the headers, read as the reference server reads them.
 
 Header names are case-insensitive, lines without a colon are passed over, every version but 1.0 counts as 1.1. Control
-characters in values, a carriage return alone among them, count as spaces: values are repeated in answers. Arguments come
+characters in values, a carriage return alone among them, count as spaces: values are repeated in answers. The length of the
+body is taken only from a line that everybody reads as one, so that no proxy sees the next request elsewhere. Arguments come
 from the query, cookies from either of the two spellings that clients use (``a=b; c=d`` and ``a=b&c=d``).
 """
 
@@ -41,10 +42,11 @@ class Head:
     headers: Mapping[str, str]
     """Under lower-case names. Of a header that comes twice, the first counts."""
     keep_alive: bool
+    """Whether another request may follow, which nobody can tell whose body has no end that everybody agrees on."""
     length: int | None
     """Of the body; None if the client does not say."""
     length_is_bad: bool
-    """The client says something that is no length, or says two."""
+    """The client says something that is no length, says two, or says it in a line that others may not read as a length."""
 
     decode: Decode | None = attrs.field(default=None, init=False, repr=False)
     """What reads the body of a call that is carried out as it comes. Set for heads that are kept for when they come again."""
@@ -110,12 +112,12 @@ def parse(block: bytes) -> Head:
     headers: dict[str, str] = {}
     lengths = set()
     for line in lines:
-        name, colon, value = line.partition(":")
+        spelled, colon, value = line.partition(":")
         if colon:
-            name, value = name.strip().lower(), _CONTROL.sub(" ", value).strip()
-            headers.setdefault(name, value)
+            name = spelled.strip().lower()
+            headers.setdefault(name, _CONTROL.sub(" ", value).strip())
             if name == "content-length":
-                lengths.add(value)
+                lengths.add(value.strip(" \t\r") if len(name) == len(spelled) else "")
     length = None
     length_is_bad = len(lengths) > 1
     if lengths and not length_is_bad:
@@ -127,5 +129,7 @@ def parse(block: bytes) -> Head:
     is_old = major == "1" and minor == "0"
     connection = headers.get("connection", "").lower()
     keep_alive = connection == "keep-alive" if is_old else connection != "close"
+    if length_is_bad or "transfer-encoding" in headers:
+        keep_alive = False
     version = "HTTP/1.0" if is_old else "HTTP/1.1"
     return Head(method, _ORIGIN.sub("", target, count=1) or "/", version, headers, keep_alive, length, length_is_bad)

@@ -5,9 +5,11 @@ TLS is that of :mod:`xapid.http.tls_socket`.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import struct
+import termios
 from typing import Any, Protocol
 
 from cryptography import x509
@@ -53,6 +55,21 @@ def write(transport: Any, data: bytes) -> None:
                 return
             data = data[sent:]
     transport.write(data)
+
+
+def unsent(transport: Any) -> int:
+    """How much of what was written has not reached the client, as far as the kernel knows."""
+    if is_tls(transport):
+        waiting = transport.waiting
+    elif isinstance(transport, tcp.Connection):
+        waiting = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+    else:
+        return 0
+    try:
+        (in_kernel,) = struct.unpack("i", fcntl.ioctl(transport.getHandle().fileno(), termios.TIOCOUTQ, bytes(4)))
+    except (OSError, ValueError):
+        return 0
+    return int(waiting + in_kernel)
 
 
 def is_tls(transport: Any) -> bool:

@@ -17,7 +17,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from twisted.internet import interfaces
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,7 +25,7 @@ from zope.interface import implementer
 
 from xapid.http import link, pages
 from xapid.http.chunks import CHUNK, Chunks
-from xapid.http.exchange import Exchange
+from xapid.http.exchange import Disconnected, Exchange
 from xapid.http.head import END, BadHead, Decode, Head, parse
 from xapid.http.running import run
 from xapid.wire.call import Answer, Call, Hangup, Malformed, Origin
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 BACKLOG: Final = 512 * 1024
 """How many bytes of requests may wait before the client is no longer read from."""
 _REMEMBERED_HEAD: Final = 2048
+_GONE: Final = Failure(ConnectionLost())  # type: ignore[no-untyped-call]  # Twisted's has no types
 
 # What a connection is doing.
 _HEAD, _BODY, _SKIP, _BUSY, _EXCHANGE, _CLOSING, _TAKEN = range(7)
@@ -56,12 +57,19 @@ class HttpProtocol(Protocol):
         self._head_since = 0.0
         self._fresh = True
         """Nothing of the next request has come."""
+        self._searched = 0
+        """How far the buffer holds no end of a head."""
         self._secure = True
         self._plain = False
         """TCP without TLS."""
         self._writable = True
         self._ended = False
         """The client will send no more."""
+        self._is_gone = False
+        self._left = 0
+        """What the client had still to take when we last looked, after we closed."""
+        self._stalled_at = math.inf
+        """When it will have taken nothing for too long."""
         self._advancing = False
         self._reading = True
         self._head: Head | None = None
@@ -99,6 +107,7 @@ class HttpProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._server.left(self)
+        self._is_gone = True
         self.deadline = math.inf
         taken, self._taken = self._taken, None
         exchange, self._exchange = self._exchange, None
@@ -125,11 +134,24 @@ class HttpProtocol(Protocol):
 
     def expire(self) -> None:
         """The deadline has passed: the client is told, if it was about to say something, and dropped."""
+        if self._state == _CLOSING and self._is_still_read():
+            return
         self.deadline = math.inf
         if not self._secure or self._state in (_CLOSING, _BUSY, _EXCHANGE) or (self._state == _HEAD and self._fresh):
             self._abort()
         else:
             self._refuse(None, 408)
+
+    def _is_still_read(self) -> bool:
+        """Whether a client to which we have closed still reads what was sent before, or has just read the last of it."""
+        before, self._left = self._left, link.unsent(self.transport)
+        if not before and not self._left:
+            return False
+        now, limits = self._server.clock.seconds(), self._server.limits
+        if self._left != before:
+            self._stalled_at = now + limits.stall_time
+        self.deadline = now + limits.linger_time
+        return now < self._stalled_at
 
     def shutdown(self) -> None:
         """The server stops: an idle connection is closed, any other after its answer."""
@@ -187,7 +209,7 @@ class HttpProtocol(Protocol):
             pass
         elif state != _CLOSING:
             self._buffer = self._buffer + data if self._buffer else data
-            if state == _BUSY:
+            if state == _BUSY or not self._writable:
                 if len(self._buffer) > BACKLOG:
                     self._read_no_more()
             else:
@@ -223,7 +245,7 @@ class HttpProtocol(Protocol):
         """Carries out a call that came in one piece under a head that came before, as most do; False if this is none."""
         end = data.find(b"\r\n\r\n")
         head = self._server.heads.get(data[:end])
-        if head is None or len(data) - end - 4 != head.length or self._plain or not self._writable:
+        if head is None or end < 0 or len(data) - end - 4 != head.length or self._plain or not self._writable:
             return False
         decode = head.decode
         if decode is None:
@@ -247,14 +269,16 @@ class HttpProtocol(Protocol):
             if not buffer:
                 self._buffer = b""
                 return False
+            self._searched = 0
         server = self._server
-        end = buffer.find(b"\r\n\r\n")
+        end = buffer.find(b"\r\n\r\n", self._searched)
         after = end + 4
         head = server.heads.get(buffer[:end]) if 0 <= end < _REMEMBERED_HEAD else None
         if head is None:
-            match = END.search(buffer)  # an empty line of bare line feeds ends a head too, and may come first
+            match = END.search(buffer, self._searched)  # an empty line of bare line feeds ends a head too, and may come first
             if match is None:
                 self._buffer = buffer
+                self._searched = max(len(buffer) - 3, 0)  # where an end may begin of which some has come
                 return self._head_incomplete()
             end, after = match.span()
             if end > server.limits.head_size:
@@ -447,6 +471,8 @@ class HttpProtocol(Protocol):
     async def _serve(self, exchange: Exchange) -> None:
         try:
             await self._server.serve(exchange)
+        except Disconnected:
+            pass
         except Exception:
             self.log.failure("{method} {path} failed in the server", method=exchange.head.method, path=exchange.head.path)
             if exchange is self._exchange and not exchange.started:
@@ -494,7 +520,11 @@ class HttpProtocol(Protocol):
             self._read_no_more()
 
     def hand_over(self, taker: Protocol, received: bytes) -> None:
-        """For an exchange: from now on the connection is the business of ``taker``."""
+        """For an exchange: from now on the connection is the business of ``taker``, which is told at once if it is gone."""
+        if self._is_gone:
+            taker.makeConnection(self.transport)  # type: ignore[no-untyped-call]  # Twisted's has no types
+            taker.connectionLost(_GONE)
+            return
         self._state, self._taken, self._exchange, self.deadline = _TAKEN, taker, None, math.inf
         self._read_on()
         if not interfaces.IPushProducer.providedBy(taker):

@@ -292,6 +292,11 @@ class TlsSocket:
     def stopProducing(self) -> None:
         self.loseConnection()
 
+    @property
+    def waiting(self) -> int:
+        """How many bytes wait to be encrypted and sent."""
+        return self._size
+
     def getHandle(self) -> socket.socket:
         return self._socket
 
