@@ -206,6 +206,20 @@ def test_a_websocket_is_agreed_on_as_the_standard_says(session: XenAPI.Session, 
     assert client.socket.disconnecting
 
 
+def test_a_client_that_pings_but_does_not_read_is_owed_one_answer(session: XenAPI.Session, ask: Ask, vm: str) -> None:
+    client = ask(f"/console?ref={quote(vm)}", "GET", host=host_of(session, vm), headers=UPGRADE)
+    peer = Connection(ConnectionType.CLIENT)
+    peer.receive_data(client.take().partition(b"\r\n\r\n")[2])
+    list(peer.events())
+    client.protocol.pauseProducing()
+    for number in range(1000):
+        client.send(peer.send(Ping(b"%d" % number)))
+    assert client.take() == b""
+    client.protocol.resumeProducing()
+    peer.receive_data(client.take())
+    assert [event.payload for event in peer.events() if isinstance(event, Pong)] == [b"999"]
+
+
 @pytest.mark.parametrize(
     "headers",
     ["", UPGRADE.replace("13", "8"), UPGRADE.replace("websocket", "h2c"), UPGRADE.replace("dGhlIHNhbXBsZSBub25jZQ==", "short")],

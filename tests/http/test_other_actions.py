@@ -46,6 +46,8 @@ def test_messages_of_another_pool_are_kept_once(web, session, api):
         ("cls=VM&uuid=x", MESSAGES.replace("20250102T", "yesterday"), "message"),
         ("cls=VM&uuid=x", MESSAGES.replace("20250102T", "20251399T"), "timestamp"),
         ("cls=VM&uuid=x", MESSAGES.replace(">5<", ">urgent<"), "message"),
+        ("cls=VM&uuid=x", MESSAGES.replace(">5<", ">--5<"), "message"),
+        ("cls=VM&uuid=x", MESSAGES.replace(">5<", f">{10**20}<"), "message"),
     ],
 )
 def test_what_are_no_messages_fails_the_task_and_leaves_none(web, session, api, query, body, error):

@@ -36,6 +36,9 @@ COOKIE = f"Cookie: session_id={SESSION}\r\n"
         ({"host": "h", "sec-fetch-site": "same-site"}, True),
         ({"host": "h", "sec-fetch-site": "cross-site"}, True),
         ({"host": "h", "origin": "https://h", "sec-fetch-site": "cross-site"}, False),
+        ({"host": "h", "origin": "http://h"}, False),
+        ({"host": "h", "origin": "http://h", "sec-fetch-site": "same-origin"}, False),
+        ({"host": "h", "origin": "http://h", "sec-fetch-site": "cross-site"}, True),
     ],
 )
 def test_where_a_request_comes_from(headers: dict[str, str], elsewhere: bool) -> None:

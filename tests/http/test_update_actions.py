@@ -158,6 +158,29 @@ def test_a_bundle_is_a_repository_in_an_archive(web, api, session, pool, refused
     assert api.pool.sync_updates(pool, False, "", "", "", "") == checksum
 
 
+@pytest.mark.parametrize("member", ["b/repodata/../../../../escaped", "repodata/../../escaped"])
+def test_nothing_of_a_bundle_is_put_outside_its_repository(web, api, session, pool, tmp_path, member):
+    make(tmp_path / "other")
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as archive:
+        archive.add(tmp_path / "other", "bundle")
+        archive.addfile(tarfile.TarInfo(member), io.BytesIO())
+    api.pool.set_repositories(pool, [api.Repository.introduce_bundle("bundle", "")])
+    task = api.task.create("bundle", "")
+    web.ask("PUT", f"/bundle?session_id={session}&task_id={task}", data.getvalue())
+    assert api.task.get_error_info(task) == ["BUNDLE_UNPACK_FAILED", f"{member} leads out of the bundle"]
+
+
+def test_a_bundle_has_so_many_documents_at_most(web, api, session, pool, tmp_path, monkeypatch):
+    monkeypatch.setattr("xapid.http.update_actions._DOCUMENTS", 2)
+    make(tmp_path / "other")
+    api.pool.set_repositories(pool, [api.Repository.introduce_bundle("bundle", "")])
+    task = api.task.create("bundle", "")
+    web.ask("PUT", f"/bundle?session_id={session}&task_id={task}", bundle(tmp_path / "other"))
+    assert api.task.get_error_info(task)[0] == "BUNDLE_UNPACK_FAILED"
+    assert "too many" in api.task.get_error_info(task)[1]
+
+
 def test_packages_of_the_former_kind_are_refused(web, api, session):
     task = api.task.create("patch", "")
     assert web.ask("PUT", f"/pool_patch_upload?session_id={session}&task_id={task}", b"an image").status == 200

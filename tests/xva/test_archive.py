@@ -226,6 +226,16 @@ def test_bad_archives_are_refused(case: str) -> None:
     assert refusal(data, sizes)[0] == code
 
 
+@pytest.mark.parametrize("size", [b"-0000000001\0", b"0000000_001\0", b"+0000000001\0"])
+def test_a_size_is_spelled_in_octal_digits_and_nothing_else(size: bytes) -> None:
+    block = bytearray(tar.header("ova.xml", 1))
+    block[124:136] = size
+    block[148:156] = b" " * 8
+    block[148:156] = f"{sum(block):06o}\0 ".encode()
+    with pytest.raises(tar.NotTar):
+        tar.parse(bytes(block))
+
+
 def test_wherever_an_archive_is_cut_it_is_refused() -> None:
     data = by_hand(("ova.xml", DOCUMENT), *summed("Ref:3/00000000", b"some data"))
     end = len(data.rstrip(b"\0")) // 512 * 512 + 512

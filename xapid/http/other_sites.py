@@ -17,10 +17,12 @@ _OURS = ("same-origin", "none")
 
 def is_from_elsewhere(headers: Mapping[str, str]) -> bool:
     """Whether the request with these headers (under lower-case names) comes from a page of another origin."""
-    origin = headers.get("origin")
-    if origin is not None:
-        return not _is_at(origin, headers.get("host", ""))
-    return headers.get("sec-fetch-site", "none").lower() not in _OURS
+    origin, is_ours = headers.get("origin"), headers.get("sec-fetch-site", "none").lower() in _OURS
+    if origin is None:
+        return not is_ours
+    if not is_ours and origin.lower().startswith("http:"):
+        return True  # a page that came unprotected, for a server of the same name that the browser knows to be protected
+    return not _is_at(origin, headers.get("host", ""))
 
 
 def _is_at(origin: str, host: str) -> bool:

@@ -27,6 +27,7 @@ from xapid.pool.membership import Membership
 LARGEST: Final = 16 << 20
 """Bytes of messages that are taken at once."""
 _MOMENT = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)T(\d\d):?(\d\d):?(\d\d)(?:\.\d*)?Z?")
+_PRIORITY = re.compile(r"-?[0-9]{1,18}")
 _FIELDS: Final = ("name", "priority", "timestamp", "body", "uuid")
 
 
@@ -107,7 +108,7 @@ def _messages(body: bytes) -> Iterator[dict[str, Any]]:
     for each in root.iter("message"):
         texts = {name: each.findtext(name) or "" for name in _FIELDS}
         moment = _MOMENT.fullmatch(texts["timestamp"])
-        if not texts["name"] or moment is None or not texts["priority"].lstrip("-").isdecimal():
+        if not texts["name"] or moment is None or not _PRIORITY.fullmatch(texts["priority"]):
             raise XenAPIError("INVALID_VALUE", "message", escape(texts["name"]))
         try:
             timestamp = datetime(*map(int, moment.groups()), tzinfo=UTC)  # type: ignore[misc, arg-type]

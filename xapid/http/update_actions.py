@@ -26,6 +26,8 @@ from xapid.updates.offers import reader_of, understood
 
 _ENABLED: Final = "/repository/enabled/"
 _BUNDLE: Final = 1 << 30
+_DOCUMENTS: Final = 1000
+"""More are in no repository."""
 
 
 class UpdateActions:
@@ -177,14 +179,21 @@ async def _receive(exchange: Exchange, file: IO[bytes]) -> None:
 def _documents(file: IO[bytes]) -> dict[str, bytes]:
     """The documents in an archive: all below ``repodata``, wherever that is. Errors: BUNDLE_UNPACK_FAILED."""
     found: dict[str, bytes] = {}
+    left = LARGEST
     try:
         with tarfile.open(fileobj=file) as archive:
             for member in archive:
                 parts = PurePosixPath(member.name).parts
-                if member.isfile() and "repodata" in parts[:-1] and member.size <= LARGEST:
-                    content = archive.extractfile(member)
-                    name = "/".join(parts[parts.index("repodata") :])
-                    found[name] = b"" if content is None else content.read()
+                if not member.isfile() or "repodata" not in parts[:-1]:
+                    continue
+                left -= member.size
+                if ".." in parts:
+                    raise XenAPIError("BUNDLE_UNPACK_FAILED", f"{member.name} leads out of the bundle")
+                if left < 0 or len(found) >= _DOCUMENTS:
+                    raise XenAPIError("BUNDLE_UNPACK_FAILED", "the bundle has too many documents, or too long ones")
+                content = archive.extractfile(member)
+                name = "/".join(parts[parts.index("repodata") :])
+                found[name] = b"" if content is None else content.read()
     except (tarfile.TarError, OSError, EOFError) as problem:
         raise XenAPIError("BUNDLE_UNPACK_FAILED", str(problem)) from problem
     return found

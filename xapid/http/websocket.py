@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from wsproto.connection import Connection, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 from zope.interface import directlyProvides
 
@@ -50,6 +50,9 @@ class WebSocket(Protocol):
         self._inner = inner
         self._frames = Connection(ConnectionType.SERVER)
         self._over = False
+        self._is_full = False
+        self._pong: Pong | None = None
+        """What a client is owed that has enough to read."""
         if IPushProducer.providedBy(inner):
             directlyProvides(self, IPushProducer)
 
@@ -78,6 +81,8 @@ class WebSocket(Protocol):
                 self._inner.dataReceived(bytes(data))
             case TextMessage(data=text):
                 self._inner.dataReceived(text.encode())
+            case Ping() if self._is_full:
+                self._pong = event.response()  # the last ping may stand for those before it
             case Ping():
                 self._write(self._frames.send(event.response()))
             case CloseConnection():
@@ -109,10 +114,15 @@ class WebSocket(Protocol):
 
     def pauseProducing(self) -> None:
         """The client has enough to read."""
+        self._is_full = True
         self._producer.pauseProducing()
 
     def resumeProducing(self) -> None:
         """The client has read it."""
+        self._is_full = False
+        pong, self._pong = self._pong, None
+        if pong is not None and not self._over:
+            self._write(self._frames.send(pong))
         self._producer.resumeProducing()
 
     def stopProducing(self) -> None:

@@ -112,7 +112,12 @@ class Offers:
         return self._known.get(uuid)
 
     def put(self, uuid: str, offer: Offer) -> None:
-        """The repository offers this now. It is on disk when this returns, where offers are kept."""
+        """The repository offers this now. It is on disk when this returns, where offers are kept.
+
+        Raises ValueError for documents that would come to lie elsewhere.
+        """
+        if any(path.startswith("/") or ".." in path.split("/") for path in offer.documents):
+            raise ValueError("a document leads out of its repository")
         if self._directory is not None:
             folder = self._directory / uuid
             shutil.rmtree(folder, ignore_errors=True)

@@ -99,9 +99,11 @@ def open_url(options: Options, url: str) -> tuple[Stream, str]:
 
     Another host without a port answers at the one that the user named: hosts of a pool use the same.
     """
+    scheme, mark, rest = url.partition("://")
+    if any(character <= " " or character == "\x7f" for character in url):
+        raise Unreachable("what the server names is no address")
     if url.startswith("/"):
         return open_for(options), url
-    scheme, mark, rest = url.partition("://")
     place, _, path = rest.partition("/")
     host, port = _host_and_port(place)
     if scheme != "https" or not mark or not host:

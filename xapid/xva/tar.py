@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import attrs
@@ -12,6 +13,7 @@ END: Final = bytes(2 * BLOCK)
 _ZERO: Final = bytes(BLOCK)
 _REGULAR: Final = (b"0", b"\0", b"7")
 _BLANK_SUM: Final = b" " * 8
+_OCTAL = re.compile(rb"[0-7]*")
 
 
 class NotTar(Exception):
@@ -69,7 +71,7 @@ def parse(block: bytes) -> Member | None:
 
 
 def _octal(field: bytes) -> int:
-    try:
-        return int(field.strip(b" \0") or b"0", 8)
-    except ValueError:
-        raise NotTar from None
+    digits = field.strip(b" \0")
+    if not _OCTAL.fullmatch(digits):
+        raise NotTar
+    return int(digits or b"0", 8)

@@ -245,8 +245,11 @@ def test_a_client_that_does_not_read_is_not_written_to() -> None:
     viewer.protocol.pauseProducing()
     for _ in range(50):
         assert viewer.ask(ALL) == b""
+        assert viewer.ask(b"\0\0\0\0" + PixelFormat(8, 8, False, False).written()) == b""
     viewer.protocol.resumeProducing()
-    whole = rectangles(viewer.take())
+    said = viewer.take()
+    assert said[:6] == b"\x01\0\0\0\0\x04"
+    whole = rectangles(said[6 + 4 * 6 :], 1)
     assert sum(width * height for _, _, width, height, _ in whole) == 640 * 400
     viewer.protocol.connectionLost()
 

@@ -47,6 +47,7 @@ class RfbProtocol(Protocol):
         self._dirty: dict[int, tuple[int, int]] = {}
         self._asked: tuple[int, int, int, int] | None = None
         """What the client waits to see: left, top, right and bottom."""
+        self._owes_colours = False
         self._writable = True
         self._over = False
 
@@ -134,10 +135,16 @@ class RfbProtocol(Protocol):
         except BadFormat:
             self._hang_up()
             return
-        if not self._painter.format.true_colour:
+        self._owes_colours = not self._painter.format.true_colour
+        self._answer_colours()
+        self._done(data)
+
+    def _answer_colours(self) -> None:
+        """Tell the client what the numbers of its format stand for, once it reads."""
+        if self._owes_colours and self._writable:
+            self._owes_colours = False
             colours = b"".join(struct.pack(">HHH", *(part * 257 for part in colour)) for colour in PALETTE)
             self._send(struct.pack(">BxHH", 1, 0, len(PALETTE)) + colours)
-        self._done(data)
 
     def _encodings(self, data: bytes) -> None:
         (number,) = struct.unpack(">xH", data)
@@ -220,6 +227,7 @@ class RfbProtocol(Protocol):
     def resumeProducing(self) -> None:
         """The client has read it."""
         self._writable = True
+        self._answer_colours()
         self._answer()
 
     def stopProducing(self) -> None:
