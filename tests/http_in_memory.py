@@ -35,6 +35,7 @@ class StubDispatcher:
         self.calls: list[Call] = []
         self.origins: list[Origin] = []
         self.waiting: list[Deferred[None]] = []
+        self.shared = [b"for ", b"everybody"]
 
     def dispatch(self, call: Call, codec: Codec, origin: Origin) -> Any:
         self.calls.append(call)
@@ -54,6 +55,8 @@ class StubDispatcher:
                 return codec.success(Void, None)
             case "test.big", [pieces]:
                 return [b"x" * 1000] * int(pieces)
+            case "test.shared", _:
+                return self.shared
             case "test.wait", _:
                 return Deferred.fromCoroutine(self._wait(codec))
             case "test.refused", _:

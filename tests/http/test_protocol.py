@@ -355,6 +355,15 @@ def test_a_big_answer_waits_for_a_client_that_reads_nothing_and_then_goes_out_wh
     assert value(after) == "after"
 
 
+def test_an_answer_that_several_get_comes_with_the_head_that_each_asked_for(site: Site, dispatcher: StubDispatcher) -> None:
+    for version, connection in (("1.1", "keep-alive"), ("1.1", "keep-alive"), ("1.0", "close"), ("1.1", "keep-alive")):
+        answer = site.client().ask(call("test.shared", version=version))
+        assert (answer.version, answer.headers["connection"]) == (f"HTTP/{version}", connection)
+        assert answer.body == b"for everybody"
+    dispatcher.shared = [b"for ", b"others"]
+    assert site.client().ask(call("test.shared")).body == b"for others"
+
+
 def test_a_big_answer_stops_while_the_client_does_not_read(site: Site) -> None:
     client = site.client()
     write = client.socket.write

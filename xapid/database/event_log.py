@@ -24,7 +24,7 @@ from xapid.datamodel.errors import XenAPIError
 T = TypeVar("T")
 SHARED = 1000
 """How many answers are shared at most."""
-WOKEN = 32
+WOKEN = 100
 """How many listeners are woken in one turn."""
 _TOKEN = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*\Z")
 
@@ -118,7 +118,7 @@ class EventLog:
             table.cls.name.lower(): table for table in database.tables.values() if table.cls.events and table.cls.name != "role"
         }
         self._counted = {table.cls.name.lower(): table for name, table in database.tables.items() if name != "message"}
-        self._waiting: dict[object, tuple[Subscription, Callable[[], None]]] = {}
+        self._waiting: dict[Subscription, dict[object, Callable[[], None]]] = {}
         self._due: dict[object, Callable[[], None]] = {}
         """Those who are to be woken, in this turn or the next ones."""
         self._order: deque[object] = deque()
@@ -139,7 +139,7 @@ class EventLog:
     @property
     def waiting(self) -> int:
         """How many listeners wait for something to happen."""
-        return len(self._waiting)
+        return sum(map(len, self._waiting.values()))
 
     def counts(self) -> dict[str, int]:
         """How many objects each table holds, by class name in lower case."""
@@ -188,11 +188,16 @@ class EventLog:
     def watch(self, subscription: Subscription, touched: Callable[[], None]) -> Callable[[], None]:
         """Calls ``touched`` once, at the next commit that touches what ``subscription`` wants; returns what calls that off."""
         key = object()
-        self._waiting[key] = subscription, touched
+        alike = self._waiting.get(subscription)
+        if alike is None:
+            alike = self._waiting[subscription] = {}
+        alike[key] = touched
 
         def call_off() -> None:
-            self._waiting.pop(key, None)
-            self._due.pop(key, None)
+            if alike.pop(key, None) is None:
+                self._due.pop(key, None)
+            elif not alike and self._waiting.get(subscription) is alike:
+                del self._waiting[subscription]
 
         return call_off
 
@@ -220,18 +225,13 @@ class EventLog:
             return
         for listener in self.listeners:
             listener([_event(generation, change) for change in changes if change.table.cls.events])
-        wanted: dict[Subscription, bool] = {}
-        ready = []
-        for key, (subscription, _) in self._waiting.items():
-            wants = wanted.get(subscription)
-            if wants is None:
-                wants = wanted[subscription] = any(subscription.wants(name, ref) for name, ref in touched)
-            if wants:
-                ready.append(key)
         is_waking = bool(self._order)
-        for key in ready:
-            self._due[key] = self._waiting.pop(key)[1]
-        self._order.extend(ready)
+        for subscription in list(self._waiting):
+            if any(subscription.wants(name, ref) for name, ref in touched):
+                ready = self._waiting.pop(subscription)
+                self._due.update(ready)
+                self._order.extend(ready)
+                ready.clear()  # those who call off find themselves due
         if not is_waking:
             self._wake()
 

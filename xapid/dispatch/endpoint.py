@@ -21,6 +21,10 @@ Kind = Literal["read", "write", "operation", "removed", "refused", "missing"]
 """``read`` and ``write`` follow from the declaration and never wait; an ``operation`` has a function; the others refuse."""
 
 MISMATCH: Final = "MESSAGE_PARAMETER_COUNT_MISMATCH"
+READING: Final = "get_"
+"""What the names of messages begin with that only look."""
+LISTENS: Final = "event.from"
+"""The other one that does."""
 READS: Final = 1.0
 CHANGES: Final = 3.0
 WORKS: Final = 10.0
@@ -47,6 +51,8 @@ class Endpoint:
     """Whether only hosts of the pool may call it."""
     locks: bool = attrs.field(init=False)
     """Whether it marks anything as busy."""
+    only_looks: bool = attrs.field(init=False)
+    """Whether it is an operation that has no task, locks nothing, changes nothing and runs on no certain host."""
     cost: float = attrs.field(init=False)
     """Tokens."""
     tally: Tally = attrs.field(init=False, factory=Tally)
@@ -67,6 +73,13 @@ class Endpoint:
     @locks.default
     def _locks(self) -> bool:
         return self.entry.message.operation is not None or bool(self.entry.message.also_locks)
+
+    @only_looks.default
+    def _only_looks(self) -> bool:
+        message, name = self.entry.message, self.name
+        is_plain = self.kind == "operation" and message.session and not self.is_async and not self.locks
+        has_place = message.forward is not None or message.pool_internal
+        return is_plain and not has_place and not message.asynchronous and (message.name.startswith(READING) or name == LISTENS)
 
     @cost.default
     def _cost(self) -> float:
@@ -116,7 +129,7 @@ def kind_of(entry: Entry, bound: Bound | None) -> Kind:
         return "refused"
     if not message.implicit:
         return "missing"
-    return "read" if message.name.startswith("get_") else "write"
+    return "read" if message.name.startswith(READING) else "write"
 
 
 def _endpoint(db: Database, entry: Entry, bound: Bound | None) -> Endpoint:

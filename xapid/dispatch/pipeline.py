@@ -28,6 +28,7 @@ from typing import Any, Final
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from xapid.auth.sessions import Session
 from xapid.config import Config
@@ -123,10 +124,13 @@ class Dispatcher:
                 if not endpoint.entry.message.asynchronous:
                     raise XenAPIError.relayed("Fault", f"No async mode for this operation (rpc: {call.name})")
                 return codec.success(TASK, self._start(endpoint, session, args, origin))
-            if endpoint.kind == "read" and self._fast and not (session.pool and origin.headers.get("task-id")):
-                answer = self._read(endpoint, session, args, codec, origin)
-                tally.ended(started)
-                return answer
+            if self._fast and not (session.pool and origin.headers.get("task-id")):
+                if endpoint.kind == "read":
+                    answer = self._read(endpoint, session, args, codec, origin)
+                    tally.ended(started)
+                    return answer
+                if endpoint.only_looks:
+                    return self._look(endpoint, session, args, codec, origin, started)
             task = self._task(endpoint, session, origin)
         except XenAPIError as refusal:
             if refusal.code == "SESSION_INVALID" and (answer := self.archives.answer(call, codec)) is not None:
@@ -165,6 +169,29 @@ class Dispatcher:
             with self._services.audit.call(session, endpoint.entry, args, origin):
                 raise
         return codec.success(endpoint.result, endpoint.run(*args))
+
+    def _look(
+        self, endpoint: Endpoint, session: Session, args: list[Any], codec: Codec, origin: Origin, started: float
+    ) -> Answer | Deferred[Answer]:
+        """The same for an operation that only looks, and may wait until there is something to see: that is what clients do."""
+        with self._services.audit.call(session, endpoint.entry, args, origin), translated(self._db):
+            self._services.rbac.check(session, endpoint.entry, args)
+            task = self._task(endpoint, session, origin)
+            seen = endpoint.run(self._context(session, task, self._here(origin), origin), *args)
+        if not isinstance(seen, Deferred):
+            return self._seen(seen, endpoint, codec, started)
+        return seen.addCallback(self._seen, endpoint, codec, started).addErrback(self._not_seen, endpoint, codec, started)
+
+    def _seen(self, seen: Any, endpoint: Endpoint, codec: Codec, started: float) -> Answer | Deferred[Answer]:
+        answer = codec.success(endpoint.result, seen)
+        self._count(endpoint, started, None)
+        return self._db.durable().addCallback(lambda _: answer) if self._db.pending else answer
+
+    def _not_seen(self, failure: Failure, endpoint: Endpoint, codec: Codec, started: float) -> Answer:
+        fault = failure.value
+        error = fault if isinstance(fault, XenAPIError) else _fault(endpoint.name, fault, failure)
+        self._count(endpoint, started, error)
+        return codec.failure(error.description)
 
     # Stages 4 to 7 ----------------------------------------------------------------------------------------------------
 
@@ -333,12 +360,14 @@ class Dispatcher:
         if endpoint.kind == "refused":
             places.assert_not_null()
             return endpoint.run()
-        context = CallContext(
+        with translated(self._db):
+            result = endpoint.run(self._context(session, task, host, origin), *args)
+            return await result if endpoint.is_async or isinstance(result, Deferred) else result
+
+    def _context(self, session: Session, task: RunningTask, host: str, origin: Origin) -> CallContext:
+        return CallContext(
             self._db, self._clock, self._ids, self._config, self._services, session, task, host, origin, self._nested
         )
-        with translated(self._db):
-            result = endpoint.run(context, *args)
-            return await result if endpoint.is_async else result
 
     @asynccontextmanager
     async def work(self, session: Session, task: RunningTask, origin: Origin, *marks: Mark) -> AsyncIterator[CallContext]:
@@ -348,10 +377,7 @@ class Dispatcher:
         """
         async with self._locks.hold(lambda: marks, task.ref, {}):
             with self._tracing.span(task.origin.label, origin, self._here(origin), task.ref), translated(self._db):
-                yield CallContext(
-                    self._db, self._clock, self._ids, self._config, self._services, session, task, self._here(origin),
-                    origin, self._nested,
-                )  # fmt: skip
+                yield self._context(session, task, self._here(origin), origin)
 
     async def by_itself(self, message: str, *args: Any) -> Any:
         """A message that the server carries out on its own account, under a task that clients see."""
@@ -380,7 +406,7 @@ class Dispatcher:
             return await self._perform(endpoint, context.session, full, context.task, context.origin)
 
 
-def _fault(name: str, fault: Exception) -> XenAPIError:
-    """What a client is told of a mistake of ours: no more than its kind."""
-    log.failure("{name} failed unexpectedly", name=name)
+def _fault(name: str, fault: object, failure: Failure | None = None) -> XenAPIError:
+    """What a client is told of a mistake of ours: no more than its kind. ``failure`` holds it, unless it is being handled."""
+    log.failure("{name} failed unexpectedly", failure, name=name)
     return XenAPIError("INTERNAL_ERROR", f"{type(fault).__name__} in {name}")

@@ -5,8 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from xapid.http.head import Head
+from xapid.wire.call import Answer
+
 CHUNK: Final = 256 * 1024
 """How much of a big answer is written at once."""
+
+
+class Latest:
+    """The latest answer that was joined. Listeners who are woken together are given the same one, and it is joined once."""
+
+    __slots__ = ("answer", "head", "whole")
+
+    def __init__(self) -> None:
+        self.keep(None, [], b"")
+
+    def keep(self, head: Head | None, answer: Answer, whole: bytes) -> None:
+        """``whole`` is sent for ``answer`` to a request with ``head``."""
+        self.head = head
+        self.answer = answer
+        self.whole = whole
 
 
 class Chunks:

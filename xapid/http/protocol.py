@@ -392,11 +392,19 @@ class HttpProtocol(Protocol):
             self._refuse(head, 500, more)
 
     def _answer(self, head: Head, content_type: bytes, answer: Answer) -> None:
+        latest = self._server.latest
+        if answer is latest.answer and head is latest.head:
+            link.write(self._link, latest.whole)
+            self._answered(head.keep_alive)
+            return
         size = sum(map(len, answer))
         before, after = head.opening(content_type)
         start = b"%s%d%s" % (before, size, after)
         if size <= CHUNK:
-            link.write(self._link, b"".join((start, *answer)))
+            whole = b"".join((start, *answer))
+            if len(answer) > 1:
+                latest.keep(head, answer, whole)
+            link.write(self._link, whole)
             self._answered(head.keep_alive)
         else:
             self._stream = Chunks(chain((start,), answer), lambda: self._answered(head.keep_alive))

@@ -20,6 +20,7 @@ from twisted.internet.protocol import Protocol, ServerFactory
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.http_actions import HttpAction
 from xapid.http import link, pages
+from xapid.http.chunks import Latest
 from xapid.http.credentials import Authenticator
 from xapid.http.exchange import Exchange, Serve
 from xapid.http.gate import Gate
@@ -92,6 +93,7 @@ class HttpServer(ServerFactory):
         self._https_port = https_port
         self.limits = limits or Limits()
         self.heads: dict[bytes, Head] = {}
+        self.latest = Latest()
         self.stopping = False
         self._gate = Gate(authenticator)
         self._actions: Mapping[str, Serve] = {

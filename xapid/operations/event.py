@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet import defer
@@ -18,7 +19,7 @@ LEGACY_BATCHING: Final = 0.2
 """Seconds for which ``event.next`` gathers events before it answers."""
 
 
-async def from_(context: Context, classes: tuple[str, ...], token: str, timeout: float) -> EventBatch:
+def from_(context: Context, classes: tuple[str, ...], token: str, timeout: float) -> EventBatch | defer.Deferred[EventBatch]:
     """Events after ``token`` that match ``classes``; waits up to ``timeout`` seconds for one.
 
     An object gets one event however often it changed, with its record as it is now. Without events the answer has the same
@@ -26,18 +27,16 @@ async def from_(context: Context, classes: tuple[str, ...], token: str, timeout:
     """
     subscription, since = Subscription.parse(classes), Token.parse(token)
     left = timeout if 0 <= timeout < FOREVER and not math.isnan(timeout) else FOREVER
-    until = context.clock.seconds() + left
-    log = context.services.events
-    key = subscription, since.generation, since.messages
-    if left and not _only_tasks(classes):
-        await _pause(context, None, min(left, context.config.event_batching / 1000))
-    while True:
-        _check_session(context)
-        batch = log.shared(key, lambda: _batch(log, subscription, since))
-        remaining = until - context.clock.seconds()
-        if batch.events or remaining <= 0:
-            return batch
-        await _pause(context, subscription, remaining)
+    question = _Question(context, subscription, since, context.clock.seconds() + left)
+    batching = 0.0 if _only_tasks(classes) else min(left, context.config.event_batching / 1000)
+    if batching <= 0:
+        found = question.batch()
+        if found is not None:
+            return found
+        question.wait()
+    else:
+        question.pause(batching)
+    return question.answer
 
 
 def register(context: Context, classes: tuple[str, ...]) -> None:
@@ -106,27 +105,81 @@ def _check_session(context: Context) -> None:
         raise XenAPIError("SESSION_INVALID", context.session.ref)
 
 
+class _Question:
+    """A call of :func:`from_` that waits. There are as many as there are clients, and one change wakes all: they are small."""
+
+    __slots__ = ("_context", "_since", "_subscription", "_until", "answer")
+
+    def __init__(self, context: Context, subscription: Subscription, since: Token, until: float) -> None:
+        self._context = context
+        self._subscription = subscription
+        self._since = since
+        self._until = until
+        self.answer: defer.Deferred[EventBatch] = defer.Deferred()
+
+    def batch(self) -> EventBatch | None:
+        """What there is to answer, if there is anything or the time is over. Errors: SESSION_INVALID."""
+        _check_session(self._context)
+        log, since = self._context.services.events, self._since
+        key = self._subscription, since.generation, since.messages
+        found = log.shared(key, lambda: _batch(log, self._subscription, since))
+        return found if found.events or self._context.clock.seconds() >= self._until else None
+
+    def wait(self) -> None:
+        """For an event, or until the time is over."""
+        _Pause(self._context, self._subscription, self._until - self._context.clock.seconds(), self._look)
+
+    def pause(self, seconds: float) -> None:
+        """Let more happen before looking."""
+        _Pause(self._context, None, seconds, self._look)
+
+    def _look(self) -> None:
+        try:
+            _check_client(self._context)
+            found = self.batch()
+        except Exception:
+            self.answer.errback()
+            return
+        if found is None:
+            self.wait()
+        else:
+            self.answer.callback(found)
+
+
+class _Pause:
+    """Calls ``over``, once: at an event that matches, when the time is over, or when nobody waits for the answer any more."""
+
+    __slots__ = ("_over", "_timer", "_watches")
+
+    def __init__(self, context: Context, subscription: Subscription | None, seconds: float, over: Callable[[], None]) -> None:
+        self._over: Callable[[], None] | None = over
+        self._timer = context.clock.callLater(seconds, self._end)
+        self._watches: list[Callable[[], None]] = []
+        if subscription is not None:
+            self._watches.append(context.services.events.watch(subscription, self._end))
+        for watch in (context.session.watch, context.origin.hangup.watch):
+            if self._over is not None:  # else it had ended before
+                self._watches.append(watch(self._end))
+
+    def _end(self) -> None:
+        over, self._over = self._over, None
+        if over is None:
+            return
+        if self._timer.active():
+            self._timer.cancel()
+        for call_off in self._watches:
+            call_off()
+        over()
+
+
 async def _pause(context: Context, subscription: Subscription | None, seconds: float) -> None:
     """Wait for an event that matches, for so long at most, or until nobody waits for the answer any more."""
-    if seconds <= 0:
-        return
     over: defer.Deferred[None] = defer.Deferred()
+    _Pause(context, subscription, seconds, lambda: over.callback(None))
+    await over
+    _check_client(context)
 
-    def stop() -> None:
-        if not over.called:
-            over.callback(None)
 
-    timer = context.clock.callLater(seconds, stop)
-    unwatch_session, unwatch_peer = context.session.watch(stop), context.origin.hangup.watch(stop)
-    unwatch_events = None if subscription is None else context.services.events.watch(subscription, stop)
-    try:
-        await over
-    finally:
-        if timer.active():
-            timer.cancel()
-        unwatch_session()
-        unwatch_peer()
-        if unwatch_events is not None:
-            unwatch_events()
+def _check_client(context: Context) -> None:
     if context.origin.hangup.happened:
         raise XenAPIError("SESSION_INVALID", context.session.ref)

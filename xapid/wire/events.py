@@ -7,7 +7,7 @@ many listeners it is given to. ``event.next`` returns :class:`Event` values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -60,8 +60,14 @@ class EventBatch:
     valid_ref_counts: Mapping[str, int]
     """Lower-case class name to the number of its objects, for every table."""
     token: str
-    encoded: dict[str, list[bytes]] = attrs.field(factory=dict, init=False, repr=False)
-    """Pieces by notation; kept by the codecs."""
+    _kept: dict[str, list[bytes]] = attrs.field(factory=dict, init=False, repr=False)
+
+    def kept(self, notation: str, make: Callable[[EventBatch], list[bytes]]) -> list[bytes]:
+        """The pieces of its encoding in a notation; ``make`` makes them, once."""
+        found = self._kept.get(notation)
+        if found is None:
+            found = self._kept[notation] = make(self)
+        return found
 
 
 _records: dict[str, Record] = {}

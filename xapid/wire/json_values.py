@@ -180,7 +180,7 @@ def pieces(type_: Type, value: Any) -> list[bytes]:
     if type(value) is str:  # by far the most; of whichever type, it is text
         return [dumps(value)]
     if type(value) is EventBatch:
-        return _batch(value)
+        return value.kept(_ROW_KEY, _batch)
     if isinstance(type_, Record) and not isinstance(value, dict) and type_.of != "event":
         return [row_bytes(type_, value)]
     if isinstance(type_, Map) and isinstance(type_.value, Record) and value:
@@ -214,9 +214,6 @@ def prepare_event(event: EventLike) -> dict[str, Any]:
 
 
 def _batch(batch: EventBatch) -> list[bytes]:
-    kept = batch.encoded.get(_ROW_KEY)
-    if kept is not None:
-        return kept
     result = []
     before = b'{"events":['
     for event in batch.events:
@@ -226,5 +223,4 @@ def _batch(batch: EventBatch) -> list[bytes]:
     if not batch.events:
         result.append(before)
     result.append(b'],"valid_ref_counts":%s,"token":%s}' % (dumps(dict(batch.valid_ref_counts)), dumps(batch.token)))
-    batch.encoded[_ROW_KEY] = result
     return result

@@ -254,7 +254,7 @@ def record_bytes(type_: Record, value: Any) -> bytes:
 def pieces(type_: Type, value: Any) -> list[bytes]:
     """The ``<value>`` element in as many pieces as its size asks for: listings of records are never joined."""
     if type(value) is EventBatch:
-        return _batch(value)
+        return value.kept(_ROW_KEY, _batch)
     if isinstance(type_, Record) and not isinstance(value, dict) and type_.of != "event":
         return [row_bytes(type_, value)]
     if isinstance(type_, Map) and isinstance(type_.value, Record) and value:
@@ -294,9 +294,6 @@ def _event_head(event: EventLike) -> str:
 
 
 def _batch(batch: EventBatch) -> list[bytes]:
-    kept = batch.encoded.get(_ROW_KEY)
-    if kept is not None:
-        return kept
     result = [b"<value><struct><member><name>events</name><value><array><data>"]
     for event in batch.events:
         if event.snapshot is None:
@@ -312,5 +309,4 @@ def _batch(batch: EventBatch) -> list[bytes]:
         f"</data></array></value></member><member><name>valid_ref_counts</name><value><struct>{counts}</struct></value></member>"
         f"<member><name>token</name>{encode_text(batch.token)}</member></struct></value>".encode()
     )
-    batch.encoded[_ROW_KEY] = result
     return result

@@ -17,6 +17,7 @@ from lxml import etree
 
 from xapid.datamodel.types import Type
 from xapid.wire.call import Answer, Call, Codec, DateText, Loose, Malformed
+from xapid.wire.events import EventBatch
 from xapid.wire.marshal import integer, number
 from xapid.wire.xml_values import encode_text, encoder, escape, pieces
 
@@ -87,6 +88,8 @@ class _XmlRpc:
     def success(self, type_: Type, value: Any) -> Answer:
         if type(value) is str:  # by far the most; of whichever type, it is text
             return [f"{_TEXT_SUCCESS}{escape(value)}{_TEXT_END}".encode()]
+        if type(value) is EventBatch:
+            return value.kept("answer to XML-RPC", lambda batch: [_SUCCESS, *pieces(type_, batch), _END])
         found = pieces(type_, value)
         if len(found) == 1:
             return [b"".join((_SUCCESS, found[0], _END))]
