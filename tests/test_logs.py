@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from contextlib import contextmanager
 
-from twisted.logger import LogLevel
+from twisted.logger import Logger, LogLevel, LogPublisher
 from twisted.python.failure import Failure
 
 from xapid import logs
@@ -81,3 +82,24 @@ def test_what_an_operation_logs_is_about_its_call(monkeypatch):
         assert doing.get() is None
     finally:
         server.close()
+
+
+def told(level, monkeypatch):
+    """What is told at a level of what Twisted and xapid log."""
+    stream = io.StringIO()
+    begun = []
+    monkeypatch.setattr(logs.globalLogBeginner, "beginLoggingTo", lambda observers, **_: begun.extend(observers))
+    logs.begin(level, stream)
+    publisher = LogPublisher(*begun)
+    for namespace in ("twisted.internet.protocol.Factory", "log_legacy", "xapid.daemon"):
+        for severity in (LogLevel.info, LogLevel.warn):
+            Logger(namespace, observer=publisher).emit(severity, "text")
+    return [line.split("[")[1].split("]")[0] for line in stream.getvalue().splitlines()]
+
+
+def test_what_twisted_does_by_itself_is_told_to_those_who_debug(monkeypatch):
+    twisted = ["twisted.internet.protocol.Factory", "log_legacy"]
+    assert told("info", monkeypatch) == [*(f"{name}#warn" for name in twisted), "xapid.daemon#info", "xapid.daemon#warn"]
+    assert len(told("debug", monkeypatch)) == 6
+    assert told("warn", monkeypatch) == [f"{name}#warn" for name in [*twisted, "xapid.daemon"]]
+    assert told("error", monkeypatch) == []

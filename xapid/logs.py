@@ -76,6 +76,11 @@ recent: Final = Recent()
 """What was logged last, from the chosen level up."""
 
 
+ABOVE_INFO: Final = (LogLevel.warn, LogLevel.error, LogLevel.critical)
+TWISTED: Final = ("twisted", "log_legacy")
+"""Under which names Twisted logs."""
+
+
 def number(wanted: str | None) -> str:
     """The number of a new request: the one that its client wants, if it is one, or a new one."""
     if wanted is not None and _NUMBER.fullmatch(wanted):
@@ -84,8 +89,15 @@ def number(wanted: str | None) -> str:
 
 
 def begin(level: str, stream: TextIO = sys.stderr, *, form: str = "human") -> None:
-    """Send what is logged from now on to ``stream``, as ``human`` or ``json``."""
-    wanted = LogLevelFilterPredicate(LogLevel.levelWithName(level))
+    """Send what is logged from now on to ``stream``, as ``human`` or ``json``.
+
+    What Twisted does by itself ("starting on 8443", "Stopping factory …") is told at the level ``debug`` alone.
+    """
+    lowest = LogLevel.levelWithName(level)
+    wanted = LogLevelFilterPredicate(lowest)
+    if lowest not in (LogLevel.debug, *ABOVE_INFO):
+        for namespace in TWISTED:
+            wanted.setLogLevelForNamespace(namespace, LogLevel.warn)
     write = as_json if form == "json" else as_text
     written = Written(stream, write)
     observers = [FilteringLogObserver(written, [wanted]), FilteringLogObserver(recent, [wanted])]
