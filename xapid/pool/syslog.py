@@ -2,7 +2,7 @@
 
 Every host may have a collector of its own (:mod:`xapid.operations.syslog_destination`). What the daemon logs and what the audit
 log gets goes to the collectors of all hosts that this daemon runs, under each host's name. A collector that cannot be reached
-costs nothing but lines: over TCP the latest are kept until it can.
+costs nothing but lines: over TCP the latest are kept until it can, and the log says so, once.
 """
 
 from __future__ import annotations
@@ -15,17 +15,20 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
+import attrs
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet import defer
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.protocol import DatagramProtocol, Factory, connectionDone
 from twisted.internet.protocol import Protocol as TwistedProtocol
-from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from xapid.operations.addressing import is_address
 from xapid.operations.syslog_destination import Destination, destination
+
+log = Logger()
 
 KEPT: Final = 1000
 """Lines that wait for a collector."""
@@ -164,10 +167,22 @@ class _Stream:
     def __init__(self, reactor: Any, where: Destination) -> None:
         self._waiting: deque[bytes] = deque(maxlen=KEPT)
         self._connection: _Connection | None = None
+        self._reactor = reactor
+        self._where = where
         endpoint = HostnameEndpoint(reactor, where.host, where.port)
         factory = Factory.forProtocol(lambda: _Connection(self._connected))
         self._service = ClientService(endpoint, factory, backoffPolicy(0.5, 30.0), clock=reactor)
         self._service.startService()
+        self._look()
+
+    def _look(self) -> None:
+        """Say so if the next attempt does not reach the collector."""
+        self._service.whenConnected(failAfterFailures=1).addCallbacks(lambda _: None, self._away)
+
+    def _away(self, failure: Failure) -> None:
+        if not isinstance(failure.value, defer.CancelledError):  # it is still wanted
+            why = failure.getErrorMessage()
+            log.warn("the collector of logs at {host}:{port} is not reached: {why}", **attrs.asdict(self._where), why=why)
 
     def send(self, data: bytes) -> None:
         if self._connection is None or self._connection.transport is None:
@@ -181,6 +196,8 @@ class _Stream:
 
     def _connected(self, connection: _Connection | None) -> None:
         self._connection = connection
+        if connection is None:
+            self._reactor.callLater(0, self._look)  # when the service knows it, too
         while connection is not None and self._waiting:
             self.send(self._waiting.popleft())
 
