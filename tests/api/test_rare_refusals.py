@@ -189,6 +189,23 @@ def test_an_older_vm_does_not_take_the_place_of_a_newer_one(api, put, change):
     assert vms_of(put("/import", archive(b"x" * MIB), "&restore=true&force=true")) != [vm]
 
 
+def test_a_vm_that_was_started_while_disks_were_made_is_not_replaced(api, put, change, xapid_server, monkeypatch):
+    (vm,) = vms_of(put("/import", archive(b"x" * MIB), "&restore=true"))
+    before, disks = api.VM.get_all_records(), set(api.VDI.get_all())
+    for _, agent in xapid_server.pool.services.agents.all():
+        create = agent.storage.vdi_create
+
+        async def starts(*args, create=create):
+            change(vm, power_state="Running")
+            return await create(*args)
+
+        monkeypatch.setattr(agent.storage, "vdi_create", starts)
+    task = put("/import", archive(b"x" * MIB), "&restore=true")
+    assert task["error_info"] == ["VM_BAD_POWER_STATE", vm, "halted", "running"]
+    assert (api.VM.get_all_records().keys(), set(api.VDI.get_all())) == (before.keys(), disks)
+    assert api.VM.get_VBDs(vm) == before[vm]["VBDs"]
+
+
 def test_metadata_whose_disks_and_networks_are_nowhere_make_no_vm(api, put):
     before = set(api.VM.get_all())
     document = objects(MIB)

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from xapid.datamodel.errors import XenAPIError
+from xapid.operations.evacuation_record import KEY
+from xapid.operations.updating import PACKAGES
 
 
 @pytest.fixture
@@ -159,6 +161,18 @@ def test_a_host_that_is_gone_is_forgotten_with_all_that_was_its_own(api, member)
     left = {*api.PIF.get_all(), *api.PBD.get_all(), *api.VM.get_all()}
     assert left.isdisjoint(parts)
     assert api.pool.get_cpu_info(api.pool.get_all()[0])["cpu_count"] == "32"
+
+
+def test_nothing_is_kept_of_a_host_that_is_forgotten(api, member, xapid_server):
+    uuid, db = api.host.get_uuid(member), xapid_server.pool.db
+    with db.transaction() as tx:
+        for prefix in (KEY, PACKAGES):
+            tx.set_meta(prefix + uuid, "{}")
+    api.host.disable(member)
+    api.host.shutdown(member)
+    assert len([key for key in db.meta if uuid in key]) > 2
+    api.host.destroy(member)
+    assert [key for key in db.meta if uuid in key] == []
 
 
 def test_a_host_declared_dead_has_no_vms_any_longer(api, member, xapid_server):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from xapid.agent.values import AgentFailure
 from xapid.operations.host_devices import UEFI, write_uefi_certificates_to_disk
 from xapid.testing.in_process import Server, config
 
@@ -141,6 +142,40 @@ def test_there_is_a_copy_of_the_database_on_storage_that_supports_it(api, xapid_
     api.SR.disable_database_replication(sr)
     assert api.pool.get_metadata_VDIs(pool) == []
     api.SR.disable_database_replication(sr)
+
+
+def test_the_copy_catches_up_with_what_changed_while_it_was_written_and_with_hosts_that_were_away(
+    api, xapid_server, xapid_clock, change, monkeypatch
+):
+    sr = next(ref for ref, sr in api.SR.get_all_records().items() if sr["shared"] and sr["content_type"] != "iso")
+    (driver,) = (ref for ref, sm in api.SM.get_all_records().items() if sm["type"] == api.SR.get_type(sr))
+    change(driver, features=xapid_server.pool.db.find(driver).features.with_item("SR_METADATA", 1))
+    pool = api.pool.get_all()[0]
+    api.SR.enable_database_replication(sr)
+    (disk,) = api.pool.get_metadata_VDIs(pool)
+    storage = xapid_server.pool.services.agents.get(api.pool.get_master(pool)).storage
+    write, names = storage.vdi_write, ["while it was written"]
+
+    async def renamed(*args):
+        for name in names:
+            change(pool, name_label=name)
+        names.clear()
+        return await write(*args)
+
+    async def away(*args):
+        raise AgentFailure("unreachable", (api.host.get_uuid(api.pool.get_master(pool)),))
+
+    monkeypatch.setattr(storage, "vdi_write", renamed)
+    change(pool, name_label="before")
+    xapid_clock.pass_time(60)
+    assert not names
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "vdi_write", away)
+        xapid_clock.pass_time(60)
+    xapid_clock.pass_time(60)
+    opened = xapid_server.session()
+    opened._session = api.VDI.open_database(disk)
+    assert opened.xenapi.pool.get_name_label(pool) == "while it was written"
 
 
 def test_a_disk_without_a_database_is_refused(api, make, refused):

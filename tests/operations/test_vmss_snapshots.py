@@ -91,5 +91,21 @@ def test_a_vm_that_fails_keeps_no_other_from_its_snapshot(world, taken):
     assert body == f"bad ({world.row(bad).uuid}): VM_BAD_POWER_STATE, {bad}, halted, paused"
 
 
+def test_a_vm_that_goes_meanwhile_keeps_no_other_from_its_snapshot(world, taken):
+    ref = schedule(world)
+    first, gone, last = (world.vm(name_label=name, snapshot_schedule=ref) for name in ("first", "gone", "last"))
+    take = world.answers["VM.snapshot"]
+
+    def goes(vm, *rest):
+        if vm == first:
+            world.answers["VM.destroy"](gone)
+        return take(vm, *rest)
+
+    world.answers["VM.snapshot"] = goes
+    world.run(vmss.snapshot_now(world.context, ref))
+    assert [world.row(snapshot).snapshot_of for snapshot in taken] == [first, last]
+    assert [name for name, *_ in alerts(world)] == ["VMSS_SNAPSHOT_SUCCEEDED"]
+
+
 def test_a_null_reference_is_an_invalid_handle(world):
     assert world.error(vmss.snapshot_now, NULL_REF) == ("HANDLE_INVALID", "VMSS", NULL_REF)

@@ -112,3 +112,12 @@ def own_vm(api: object) -> str:
     vm = api.VM.clone(template, "own")  # type: ignore[attr-defined]
     api.VM.provision(vm)  # type: ignore[attr-defined]
     return str(vm)
+
+
+def test_nothing_is_kept_of_a_host_that_has_left(street: Street) -> None:
+    pair = Pair(street)
+    uuid = pair.member.host
+    assert [key for key in pair.pool.pool.db.meta if uuid in key]
+    pair.api.pool.eject(pair.host)
+    street.clock.pass_time(60)
+    assert [key for key in pair.pool.pool.db.meta if uuid in key] == []

@@ -188,3 +188,20 @@ def test_a_cancelled_call_whose_answer_is_lost_is_found_out_too(street: Street) 
     assert api.VM.get_power_state(vm) == "Running"
     street.clock.pass_time(40)
     assert api.VM.get_power_state(vm) == "Halted"
+
+
+def test_a_host_whose_line_breaks_while_it_comes_back_is_enabled_in_the_end(street: Street) -> None:
+    coordinator, member = street.pool(2)
+    street.clock.pass_time(61)
+    api = coordinator.session().xenapi
+    host = api.host.get_by_uuid(member.host)
+    coordinator.pool.services.presence.agent_leaves(coordinator.pool.db.get("host", host))
+    member.die()
+    happened = breaks_at(street, coordinator, member, f"ask /agent/{member.host}/metrics/send_logs")
+    member.live_again()
+    street.clock.pass_time(40)
+    assert happened
+    assert not api.host.get_enabled(host)
+    street.mend()
+    street.clock.pass_time(90)
+    assert api.host.get_enabled(host)

@@ -27,7 +27,7 @@ from xapid.operations.host_boot import started
 from xapid.operations.host_local import attach_all_static, detach_all_static
 from xapid.operations.host_roles import assert_in_maintenance
 from xapid.operations.levelling import take_facts
-from xapid.operations.local_facts import RESTARTED_CLEANLY, UNTIL_REBOOT, fact, keep
+from xapid.operations.local_facts import AGENT_BEGAN, RESTARTED_CLEANLY, UNTIL_REBOOT, fact, keep
 from xapid.operations.power_state import set_halted
 from xapid.operations.remote_power import cut_power
 from xapid.operations.storage_rows import plug_pbd
@@ -152,6 +152,8 @@ async def come_back(context: Context, host: str, *, rebooted: bool = True) -> No
         await attach_all_static(context, host)
     except AgentFailure as failure:
         log.warn("{host} went away again: {failure}", host=host, failure=failure)
+        with db.transaction() as tx:
+            keep(tx, db.get("host", host), AGENT_BEGAN, "")  # so that it counts as begun anew when it is heard next
         return
     finally:
         starting.discard(host)

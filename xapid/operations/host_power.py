@@ -5,7 +5,7 @@ from __future__ import annotations
 from xapid.database import Database, Row, Transaction
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
-from xapid.operations import allowed, balancing
+from xapid.operations import allowed, balancing, evacuation_record, updating
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
 from xapid.operations.evacuation import empty
@@ -140,6 +140,8 @@ def remove_host(tx: Transaction, db: Database, host: Row) -> None:
     for vm in [vm for vm in db.table("VM") if vm.affinity == host.ref]:
         tx.update(vm, affinity=NULL_REF)
     forget_all(tx, db, host)
+    for prefix in (evacuation_record.KEY, updating.PACKAGES):
+        tx.set_meta(prefix + host.uuid, None)
     if host.metrics in db.table("host_metrics"):
         tx.destroy(host.metrics)
     tx.destroy(db.get("host", host.ref))

@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from xapid.agent.values import AgentFailure
 from xapid.database import Database, Row
 from xapid.database.dump import Dump, DumpError, Reader, write
 from xapid.datamodel.errors import XenAPIError
@@ -92,12 +93,13 @@ class Replication:
             if disk is not None and self._written.get(sr) != self._db.generation:
                 try:
                     async with writing(self._db, self._services.agents, disk) as writer:
+                        generation = self._db.generation  # what changes while the copy is written is not in it
                         await Copy.of(self._db).put(writer)
                         await writer.commit()
-                except XenAPIError as error:
+                except (XenAPIError, AgentFailure) as error:
                     log.warn("the database could not be copied to disk {uuid}: {error}", uuid=vdi, error=error)
                 else:
-                    self._written[sr] = self._db.generation
+                    self._written[sr] = generation
 
 
 def replicated(db: Database) -> dict[str, str]:

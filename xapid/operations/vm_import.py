@@ -87,7 +87,7 @@ class Import:
         """
         vms = [found for found in self._document.of("VM") if not found.fields.get("is_control_domain", False)]
         self._check()
-        replaced = {found.id: row for found in vms if (row := self._to_replace(found)) is not None}
+        self._to_replace(vms)
         self._match_disks()
         if self._request.dry_run:
             return
@@ -98,6 +98,7 @@ class Import:
             if any(vif.fields.get("VM") == vm.id for vm in vms):
                 await self._match_network(vif)
         with self._db.transaction() as tx:
+            replaced = self._to_replace(vms)  # it may have been started meanwhile
             for row in replaced.values():
                 self._take_away(tx, row)
             for vm in vms:
@@ -144,10 +145,13 @@ class Import:
 
     # Before anything is made --------------------------------------------------------------------------------------------
 
-    def _to_replace(self, vm: Object) -> Row | None:
-        """The VM here that this one is to take the place of."""
+    def _to_replace(self, vms: list[Object]) -> dict[str, Row]:
+        """The VMs here that those of the archive are to take the place of, by their names there."""
         if not self._request.restore:
-            return None
+            return {}
+        return {vm.id: row for vm in vms if (row := self._former(vm)) is not None}
+
+    def _former(self, vm: Object) -> Row | None:
         fields, force = vm.fields, self._request.force
         row = self._db.table("VM").find_uuid(fields.get("uuid", ""))
         if row is not None:

@@ -84,7 +84,9 @@ async def snapshot_now(context: Context, vmss: str) -> str:
     db = context.db
     row = db.get("VMSS", vmss)
     failures = []
-    for vm in (db.get("VM", ref) for ref in row.VMs):
+    for vm in (db.table("VM").find(ref) for ref in row.VMs):
+        if vm is None:  # it went while others had their turn
+            continue
         try:
             await _take(context, row, vm)
         except XenAPIError as error:

@@ -17,7 +17,7 @@ import orjson
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from xapid.database import Database
+from xapid.database import Database, Transaction
 
 PIN: Final = "pin:"
 MEMBER: Final = "member:"
@@ -117,11 +117,6 @@ class Membership:
         with self._db.transaction() as tx:
             tx.set_meta(MEMBER + place.host, _text(place))
 
-    def remove_member(self, host: str) -> None:
-        """The host has left."""
-        with self._db.transaction() as tx:
-            tx.set_meta(MEMBER + host, None)
-
     def members(self) -> Iterator[Place]:
         """The hosts that other daemons run."""
         for key, text in list(self._db.meta.items()):
@@ -139,7 +134,7 @@ class Membership:
         if place is None:
             return
         with self._db.transaction() as tx:
-            tx.set_meta(MEMBER + host, None)
+            self._remove(tx, host)
             if not any(other.who == place.who for other in self.members()):
                 tx.set_meta(LEAVING + place.who, self._db.meta.get(PIN + place.who))
                 tx.set_meta(PIN + place.who, None)
@@ -150,10 +145,15 @@ class Membership:
         if place is None:
             return
         with self._db.transaction() as tx:
-            tx.set_meta(MEMBER + host, None)
+            self._remove(tx, host)
             if not any(other.who == place.who for other in self.members()):
                 tx.set_meta(EXPECTED + place.who, self._db.meta.get(PIN + place.who))
                 tx.set_meta(PIN + place.who, None)
+
+    @staticmethod
+    def _remove(tx: Transaction, host: str) -> None:
+        tx.set_meta(MEMBER + host, None)
+        tx.set_meta(BEGAN + host, None)
 
     def forget_leaving(self, daemon: str) -> None:
         """The daemon knows that it has left."""
