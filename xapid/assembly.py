@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -169,13 +170,9 @@ class Pool:
         task = self.services.tasks.named("host start", session, self.services.role.coordinator)
 
         async def work() -> None:
-            try:
+            with suppress(XenAPIError), task.ending():
                 async with self.dispatcher.work(session, task, Origin(host=self.services.role.coordinator)) as context:
                     await come_back(context, host)
-            except XenAPIError as refusal:
-                task.fail(refusal.description)
-            else:
-                task.succeed_text("")
 
         self.clock.callLater(0, lambda: ensureDeferred(work()).addErrback(lambda f: log.failure("A host did not start", f)))
 
@@ -337,13 +334,9 @@ async def settle_host(pool: Pool, host: str) -> None:
     """Give a host that has just joined what the pool has."""
     session, services = pool.services.sessions.local_superuser, pool.services
     task = services.tasks.named("settle", session, host)
-    try:
+    with task.ending():
         async with pool.dispatcher.work(session, task, Origin(host=services.role.coordinator)) as context:
             await host_settling.settle(context, host)
-    except XenAPIError as refusal:
-        task.fail(refusal.description)
-        raise
-    task.succeed_text("")
 
 
 async def drained(tasks: Tasks, clock: IReactorTime) -> bool:

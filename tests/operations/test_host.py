@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.evacuation_record import KEY
+from xapid.operations.host_settings import CLOCK_OFFSET
 from xapid.operations.updating import PACKAGES
 
 
@@ -166,7 +167,7 @@ def test_a_host_that_is_gone_is_forgotten_with_all_that_was_its_own(api, member)
 def test_nothing_is_kept_of_a_host_that_is_forgotten(api, member, xapid_server):
     uuid, db = api.host.get_uuid(member), xapid_server.pool.db
     with db.transaction() as tx:
-        for prefix in (KEY, PACKAGES):
+        for prefix in (KEY, PACKAGES, CLOCK_OFFSET):
             tx.set_meta(prefix + uuid, "{}")
     api.host.disable(member)
     api.host.shutdown(member)

@@ -205,3 +205,26 @@ def test_a_host_whose_line_breaks_while_it_comes_back_is_enabled_in_the_end(stre
     street.mend()
     street.clock.pass_time(90)
     assert api.host.get_enabled(host)
+
+
+def test_a_disk_that_a_dead_coordinator_wrote_to_on_a_member_is_free_again(street: Street) -> None:
+    """Nobody goes on with what that one had begun."""
+    coordinator, member = street.pool(2)
+    api = coordinator.session().xenapi
+    host = api.host.get_by_uuid(member.host)
+    (sr,) = (
+        ref for ref, sr in api.SR.get_all_records().items()
+        if not sr["shared"] and sr["content_type"] == "user" and [api.PBD.get_host(pbd) for pbd in sr["PBDs"]] == [host]
+    )  # fmt: skip
+    record = {"SR": sr, "virtual_size": "1048576", "type": "user", "sharable": False, "read_only": False, "other_config": {}}
+    disk = api.VDI.create({**record, "name_label": "half written"})
+    storage = coordinator.pool.services.agents.get(host).storage
+    places = api.SR.get_uuid(sr), api.VDI.get_uuid(disk)
+    coordinator.clock.wait_for(storage.vdi_open(*places))
+    coordinator.clock.wait_for(storage.vdi_begin(*places))
+    coordinator.die()
+    coordinator.live_again()
+    street.clock.pass_time(60)
+    coordinator.session().xenapi.VDI.destroy(disk)
+    contents = member.federation.common.own_agent(member.host).storage
+    assert (contents._uploads, contents._sizes) == ({}, {})

@@ -348,3 +348,19 @@ def test_clients_may_write_what_they_like_into_their_tasks(tasks, db):
     tasks.set(ref, progress=2.0, result="plain & <raw>", other_config=frozenmap({"a": "b"}))
     row = db.get("task", ref)
     assert (row.progress, row.result, row.other_config, row.finished) == (2.0, "plain & <raw>", {"a": "b"}, EPOCH)
+
+
+def test_a_task_ends_with_its_block_however_that_ends(tasks, db):
+    good, refused, broken = (tasks.named(name, Caller, HOST) for name in ("good", "refused", "broken"))
+    with good.ending():
+        pass
+    with pytest.raises(XenAPIError), refused.ending():
+        raise XenAPIError("HOST_OFFLINE", HOST)
+    with pytest.raises(ZeroDivisionError), broken.ending():
+        raise ZeroDivisionError
+    found = [db.get("task", task.ref) for task in (good, refused, broken)]
+    assert [row.status for row in found] == ["success", "failure", "failure"]
+    assert [row.error_info for row in found] == [
+        (), ("HOST_OFFLINE", HOST), ("INTERNAL_ERROR", "ZeroDivisionError in broken"),
+    ]  # fmt: skip
+    assert tasks.under_way() == []

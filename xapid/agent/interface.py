@@ -239,6 +239,9 @@ class IStorage(Interface):
     async def vdi_abandon(upload: str) -> None:
         """Let the disk be as it was before. An upload that is over may be abandoned too, to no effect."""
 
+    async def release_all() -> None:
+        """Whoever asked until now is gone: what was opened is closed, and uploads that go on are abandoned."""
+
     async def vdi_track(sr: str, vdi: str, enabled: bool) -> None:
         """Keep in mind from now on which blocks of a disk are written, or no longer."""
 

@@ -383,16 +383,10 @@ class Dispatcher:
         """A message that the server carries out on its own account, under a task that clients see."""
         session, host = self._services.sessions.local_superuser, self._services.role.coordinator
         task = self._services.tasks.named(message, session, host)
-        try:
+        with task.ending():
             async with self.work(session, task, Origin(host=host)) as context:
                 result = await context.call(message, *args)
-        except XenAPIError as refusal:
-            task.fail(refusal.description)
-            raise
-        except BaseException as fault:
-            task.fail(("INTERNAL_ERROR", f"{type(fault).__name__} in {message}"))
-            raise
-        task.succeed(self._endpoints[message].result, result)
+            task.succeed(self._endpoints[message].result, result)
         return result
 
     async def _nested(self, context: CallContext, name: str, args: tuple[Any, ...]) -> Any:

@@ -154,10 +154,3 @@ async def _claim(
             log.warn("host {host} runs VM {vm}, and so may another that does not answer", host=agent.uuid, vm=vm.uuid)
             return
     set_live(db, vm, host, state, now)
-
-
-def mark_started(db: Database, host: str, now: datetime) -> None:
-    """A host's agent has started: its record says when."""
-    row = db.get("host", host)
-    with db.transaction() as tx:
-        tx.add_to(row, "other_config", "agent_start_time", f"{int(now.timestamp())}.")

@@ -105,6 +105,17 @@ def add_pif(tx: Transaction, **fields: Any) -> str:
     return tx.create("PIF", **fields)
 
 
+def remove_pifs(tx: Transaction, db: Database, host: Row) -> None:
+    """Take the PIFs of a host out of the database, and what is made of them."""
+    for pif in (db.get("PIF", ref) for ref in host.PIFs):
+        for cls, ref in (("VLAN", pif.VLAN_master_of), ("PIF_metrics", pif.metrics), ("Bond", pif.bond_slave_of)):
+            if ref in db.table(cls):
+                tx.destroy(ref)
+        for ref in (*pif.tunnel_access_PIF_of, *pif.sriov_logical_PIF_of):
+            tx.destroy(ref)
+        tx.destroy(db.get("PIF", pif.ref))
+
+
 def pif_config(db: Database, pif: Row) -> PifConfig:
     """A PIF as the agent of its host takes it."""
     network = db.table("network").find(pif.network)

@@ -34,8 +34,6 @@ from xapid.operations.services import Agents
 
 PIECE: Final = 1 << 20
 """How much is read or written at once."""
-WHOLE: Final = 512
-"""Extents begin and end on the borders of sectors."""
 
 
 @attrs.define(eq=False)

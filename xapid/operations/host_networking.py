@@ -5,7 +5,7 @@ from __future__ import annotations
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
-from xapid.operations.cabling import check_managed, follow_management, plug, the_pool
+from xapid.operations.cabling import check_managed, follow_management, plug, remove_pifs, the_pool
 from xapid.operations.context import Context
 from xapid.operations.host_roles import assert_in_maintenance
 
@@ -52,16 +52,8 @@ def local_management_reconfigure(context: Context, interface: str) -> None:
 
 
 def reset_networking(context: Context, host: str) -> None:
-    db = context.db
-    row = db.get("host", host)
-    with db.transaction() as tx:
-        for pif in (db.get("PIF", ref) for ref in row.PIFs):
-            for cls, ref in (("VLAN", pif.VLAN_master_of), ("Bond", pif.bond_slave_of), ("PIF_metrics", pif.metrics)):
-                if ref in db.table(cls):
-                    tx.destroy(ref)
-            for ref in (*pif.tunnel_access_PIF_of, *pif.sriov_logical_PIF_of):
-                tx.destroy(ref)
-            tx.destroy(db.get("PIF", pif.ref))
+    with context.db.transaction() as tx:
+        remove_pifs(tx, context.db, context.db.get("host", host))
 
 
 def signal_networking_change(context: Context) -> None:

@@ -6,11 +6,12 @@ from xapid.database import Database, Row, Transaction
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 from xapid.operations import allowed, balancing, evacuation_record, updating
-from xapid.operations.cabling import the_pool
+from xapid.operations.cabling import remove_pifs, the_pool
 from xapid.operations.context import Context
 from xapid.operations.evacuation import empty
 from xapid.operations.evacuation_plan import plan_evacuation, resident_vms
 from xapid.operations.host_roles import assert_may_leave
+from xapid.operations.host_settings import CLOCK_OFFSET
 from xapid.operations.levelling import level_pool
 from xapid.operations.local_facts import AUTO_ENABLE, UNTIL_REBOOT, fact, forget_all, keep
 from xapid.placement.checks import is_live
@@ -106,7 +107,6 @@ def _check_dead(db: Database, host: Row) -> None:
 
 _PARTS = (
     "PBD",
-    "PIF",
     "host_cpu",
     "PGPU",
     "PCI",
@@ -128,19 +128,14 @@ def remove_host(tx: Transaction, db: Database, host: Row) -> None:
         if vm.metrics in db.table("VM_metrics"):
             tx.destroy(vm.metrics)
         tx.destroy(vm)
-    for pif in (db.get("PIF", ref) for ref in host.PIFs):
-        for cls, ref in (("VLAN", pif.VLAN_master_of), ("PIF_metrics", pif.metrics), ("Bond", pif.bond_slave_of)):
-            if ref in db.table(cls):
-                tx.destroy(ref)
-        for ref in (*pif.tunnel_access_PIF_of, *pif.sriov_logical_PIF_of):
-            tx.destroy(ref)
+    remove_pifs(tx, db, host)
     for cls in _PARTS:
         for row in [row for row in db.table(cls) if row.host == host.ref]:
             tx.destroy(row)
     for vm in [vm for vm in db.table("VM") if vm.affinity == host.ref]:
         tx.update(vm, affinity=NULL_REF)
     forget_all(tx, db, host)
-    for prefix in (evacuation_record.KEY, updating.PACKAGES):
+    for prefix in (evacuation_record.KEY, updating.PACKAGES, CLOCK_OFFSET):
         tx.set_meta(prefix + host.uuid, None)
     if host.metrics in db.table("host_metrics"):
         tx.destroy(host.metrics)

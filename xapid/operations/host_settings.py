@@ -15,7 +15,8 @@ from xapid.operations.syslog_destination import configured, destination
 
 LONGEST_SSH_TIMEOUT = 172_800
 """Seconds: two days."""
-_OFFSET = "clock_offset:"
+CLOCK_OFFSET = "clock_offset:"
+"""Prefix, before a host's uuid, of the fact by how many seconds its clock is ahead."""
 _HOSTNAME = re.compile("[A-Za-z0-9.-]+")
 _C_STATES = re.compile("|[0-9]+(,[0-9]+)?")
 
@@ -154,7 +155,7 @@ def get_servertime(context: Context, host: str) -> datetime:
 
 def clock_offset(db: Database, host: Row) -> int:
     """By how many seconds a host's clock is ahead."""
-    return int(db.meta.get(_OFFSET + host.uuid, "0"))
+    return int(db.meta.get(CLOCK_OFFSET + host.uuid, "0"))
 
 
 def get_server_localtime(context: Context, host: str) -> datetime:
@@ -168,7 +169,7 @@ def set_servertime(context: Context, self: str, value: datetime) -> None:
         raise XenAPIError("NOT_ALLOWED_WHEN_NTP_IS_ENABLED", self)
     wanted = value if value.tzinfo else value.replace(tzinfo=ZoneInfo(host.timezone or "UTC"))
     with context.db.transaction() as tx:
-        tx.set_meta(_OFFSET + host.uuid, str(int((wanted.astimezone(UTC) - context.now()).total_seconds())))
+        tx.set_meta(CLOCK_OFFSET + host.uuid, str(int((wanted.astimezone(UTC) - context.now()).total_seconds())))
 
 
 def _set(context: Context, host: str, **fields: Any) -> None:

@@ -118,10 +118,6 @@ class Presence:
         self._lost(host.ref)
         self._set_live(host, True)
 
-    def is_leaving(self, host: Row) -> bool:
-        """Whether the host has said farewell and has not arrived since."""
-        return host.uuid in self._leaving
-
     def _set_live(self, host: Row, live: bool) -> None:
         metrics = self._db.table("host_metrics").find(host.metrics)
         if metrics is None or metrics.live == live:

@@ -86,6 +86,8 @@ class Federation:
         self.succession = Succession(self.common, self.following, self.copying, self._store, self._serve, self._rest)
         self.joining = Joining(self.common, port, self._become_member)
         self.receiving = Receiving(self.common, self._hear, self._changed)
+        self._released: set[str] = set()
+        """Hosts whose storage does nothing for former coordinators any more, by reference, as long as this daemon leads."""
         self.is_rotating = False
         """Whether the secret is being rotated by a call that goes on."""
         self._ids = ids
@@ -172,6 +174,7 @@ class Federation:
 
     async def _serve(self) -> None:
         common = self.common
+        self._released.clear()
         for place in list(self.membership.members()):
             ref = common.ref_of(place.host)
             if ref is not None:
@@ -179,7 +182,7 @@ class Federation:
         for place in () if self.stands_alone else common.peers.own_places():
             ref = common.ref_of(place.host)
             if ref is not None:
-                await common.take_up(ref, self.began)
+                await self._take_up(ref, self.began)
         self.liveness.start()
         self.copying.start()
         self._changed()
@@ -222,6 +225,11 @@ class Federation:
         return Beat(**read_answer(await self.common.tell(place, BEAT, b"")))
 
     async def _take_up(self, ref: str, began: float) -> None:
+        """See :meth:`Common.take_up`. At first, what the host has open for a former coordinator is let go."""
+        agent = self.common.agents.find(ref)
+        if agent is not None and ref not in self._released:
+            await agent.storage.release_all()
+            self._released.add(ref)
         await self.common.take_up(ref, began)
 
     async def _hear(self, place: Place) -> None:

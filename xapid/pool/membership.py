@@ -77,11 +77,6 @@ class Membership:
         with self._db.transaction() as tx:
             tx.set_meta(EXPECTED + host, None)
 
-    def unpin(self, daemon: str) -> None:
-        """Trust a daemon no longer."""
-        with self._db.transaction() as tx:
-            tx.set_meta(PIN + daemon, None)
-
     def pins(self) -> dict[str, str]:
         """Certificates of the pool in PEM, by daemon."""
         return self._certificates(PIN)

@@ -146,6 +146,19 @@ class RunningTask:
         else:
             self._end(progress=1.0, error_info=tuple(description), status="failure")
 
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """It ends with the block, unless it has ended before: it fails with what the block raises, or is done."""
+        try:
+            yield
+        except XenAPIError as error:
+            self.fail(error.description)
+            raise
+        except BaseException as fault:
+            self.fail(("INTERNAL_ERROR", f"{type(fault).__name__} in {self.origin.label}"))
+            raise
+        self.succeed_text("")
+
     def _end(self, **outcome: Any) -> None:
         if self.ended:
             return

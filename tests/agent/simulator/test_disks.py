@@ -133,6 +133,24 @@ def test_everything_is_there_again_after_a_restart_but_for_what_was_not_finished
     assert not list((tmp_path / "maps").glob("*.new"))
 
 
+def test_contents_that_cannot_be_kept_leave_a_disk_as_it_was(tmp_path):
+    store = BlockStore(tmp_path)
+    write(store, "a", (0, b"a" * BLOCK))
+    write(store, "b", (0, b"b" * BLOCK))
+
+    def full(function):
+        raise OSError("no space left on device")
+
+    store.in_thread, kept = full, store.in_thread
+    for new in ("b", "c"):
+        with pytest.raises(OSError, match="no space"):
+            run(store.share(SR, "a", new))
+    store.in_thread = kept
+    assert (store.read("b", 0, 5), "c" in store, store.stored(SR)) == (b"bbbbb", False, 2 * BLOCK)
+    run(store.share(SR, "a", "b"))
+    assert (store.read("b", 0, 5), store.stored(SR)) == (b"aaaaa", BLOCK)
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["write", "zero", "clone", "remove", "restart"]), st.integers(0, 5), st.integers(0, 5),

@@ -28,6 +28,9 @@ class SimulatedContents:
         self._uploads: dict[str, Upload] = surroundings.uploads
         self._in_use: set[str] = set()
         self._sizes: dict[str, int] = {}
+        """Of what is open, by the names that :meth:`vdi_open` gave."""
+        self._begun: set[str] = set()
+        """Uploads that somebody asked for, and that are not over."""
 
     # Reading ----------------------------------------------------------------------------------------------------------
 
@@ -89,6 +92,11 @@ class SimulatedContents:
     # Writing ----------------------------------------------------------------------------------------------------------
 
     async def vdi_begin(self, sr: str, vdi: str) -> str:
+        name = self._begin(sr, vdi)
+        self._begun.add(name)
+        return name
+
+    def _begin(self, sr: str, vdi: str) -> str:
         self._disk(sr, vdi)
         self._refuse_busy(vdi)
         upload = self._blocks.upload(sr, vdi, lambda: self._room(sr))
@@ -112,12 +120,20 @@ class SimulatedContents:
             await self._blocks.commit(going)
         finally:
             self._uploads.pop(upload, None)
+            self._begun.discard(upload)
         return self._shown(going.segment.sr, going.disk)
 
     async def vdi_abandon(self, upload: str) -> None:
+        self._begun.discard(upload)
         going = self._uploads.pop(upload, None)
         if going is not None:
             self._blocks.abandon(going)
+
+    async def release_all(self) -> None:
+        for upload in list(self._begun):
+            await self.vdi_abandon(upload)
+        for opened in list(self._sizes):
+            await self.vdi_close(opened)
 
     # What was written when --------------------------------------------------------------------------------------------
 

@@ -233,13 +233,17 @@ class SimulatedStorage(SimulatedContents):
         new = disk["vdi"] not in self._contents(sr).disks
         self._add(sr, disk, source["virtual_size"] if source else disk["virtual_size"])
         if new:
-            await self._blocks.share(sr, vdi, disk["vdi"])
+            try:
+                await self._blocks.share(sr, vdi, disk["vdi"])
+            except BaseException:
+                self._contents(sr).disks.pop(disk["vdi"], None)
+                raise
         return self._shown(sr, disk["vdi"])
 
     async def _copy_contents(self, vdi: str, to_sr: str, to: str, base: str) -> None:
         """The sectors that ``vdi`` has, or those that ``base`` does not have in the same way, go to ``to``."""
         source, kept = self._blocks.hold(vdi), self._blocks.hold(base) if base else ""
-        name = await self.vdi_begin(to_sr, to)
+        name = self._begin(to_sr, to)
         upload = self._upload(name)
 
         def work() -> None:

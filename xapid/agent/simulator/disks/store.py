@@ -175,11 +175,19 @@ class BlockStore:
         upload.segment.remove()
 
     async def share(self, sr: str, disk: str, new: str) -> None:
-        """Give a disk ``new`` the contents of ``disk``, in the same SR."""
-        blocks = self.blocks(disk)
-        if blocks or new in self._disks:
+        """Give a disk ``new`` the contents of ``disk``, in the same SR. If they cannot be kept, it is as it was."""
+        blocks, before = self.blocks(disk), self._disks.get(new)
+        if blocks or before is not None:
+            kept = None if before is None else self.hold(new)
             self._apply(new, sr, blocks)
-            await self._save(new, sr, blocks)
+            try:
+                await self._save(new, sr, blocks)
+            except BaseException:
+                self._apply(new, sr, None if before is None else before.blocks)
+                raise
+            finally:
+                if kept is not None:
+                    self.release(kept)
 
     async def forget_data(self, disk: str) -> None:
         """Give up the contents of a disk, and only keep in mind when each part was written."""
