@@ -13,7 +13,8 @@ from twisted.internet.task import Clock
 
 from fuzz.answers import check_answers
 from http_in_memory import Socket, StubAuthenticator, StubDispatcher
-from xapid.http.protocol import BACKLOG, HttpProtocol
+from xapid.http.protocol import HttpProtocol
+from xapid.http.requests import BACKLOG
 from xapid.http.server import HttpServer, Limits
 from xapid.testing.logged import LoggedFailures
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from http_in_memory import Site, StubDispatcher, call, value
-from xapid.http import link, protocol
+from xapid.http import link, requests
 from xapid.http.head import END
 from xapid.http.server import Limits
 from xapid.testing.logged import LoggedFailures
@@ -145,7 +145,7 @@ def test_a_long_head_in_small_pieces_is_looked_through_once(site: Site, monkeypa
             looked.append(len(data) - start)
             return END.search(data, start)
 
-    monkeypatch.setattr(protocol, "END", Counting())
+    monkeypatch.setattr(requests, "END", Counting())
     client = site.client()
     whole = call("test.echo", "a", headers=f"X: {'x' * 20_000}\r\n").replace(b"\r\n", b"\n")
     for byte in whole:

@@ -21,6 +21,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.http_actions import HttpAction
 from xapid.http import link, pages
 from xapid.http.chunks import Latest
+from xapid.http.connection import ClientConnection
 from xapid.http.credentials import Authenticator
 from xapid.http.exchange import Exchange, Serve
 from xapid.http.gate import Gate
@@ -109,7 +110,7 @@ class HttpServer(ServerFactory):
         xml = xmlrpc.decode if fast else xmlrpc.decode_slowly
         self._calls: Mapping[str, Decode] = {"post_jsonrpc": jsonrpc.decode, **dict.fromkeys(_XML_CALLS, xml)}
         self._decoders: dict[tuple[str, str], Decode] = {}
-        self._connections: set[HttpProtocol] = set()
+        self._connections: set[ClientConnection] = set()
         self._sweep: IDelayedCall | None = None
 
     # Connections ----------------------------------------------------------------------------------------------------
@@ -117,13 +118,13 @@ class HttpServer(ServerFactory):
     def buildProtocol(self, addr: IAddress | None) -> HttpProtocol:
         return HttpProtocol(self)
 
-    def joined(self, connection: HttpProtocol) -> None:
+    def joined(self, connection: ClientConnection) -> None:
         """A connection has been made."""
         self._connections.add(connection)
         if self._sweep is None:
             self._sweep = self.clock.callLater(_SWEEP_S, self._expire)
 
-    def left(self, connection: HttpProtocol) -> None:
+    def left(self, connection: ClientConnection) -> None:
         """A connection is gone."""
         self._connections.discard(connection)
         if not self._connections and self._sweep is not None:
