@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import APIResponse, Route, expect
 
 from web.conftest import Visitor
 
@@ -224,4 +224,33 @@ def test_a_console_that_has_lost_events_fetches_everything_anew(visit: Callable[
     finally:
         api.VM.set_name_label(ref, "vm-3-1")
     expect(page.get_by_role("link", name="vm-3-1")).to_be_visible()
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_what_changes_while_a_table_is_fetched_is_not_lost(visit: Callable[..., Visitor], api) -> None:
+    visitor = visit()
+    page = visitor.page
+    (ref,) = api.VM.get_by_name_label("vm-3-1")
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        """Keeps the table back until an event has told of what is newer."""
+        if route.request.post_data_json["method"] == "VM.get_all_records" and not held:
+            held.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    page.route("**/jsonrpc", hold)
+    visitor.log_in()
+    visitor.go("vms")
+    try:
+        with page.expect_response(lambda response: "named meanwhile" in response.text()):
+            api.VM.set_name_label(ref, "named meanwhile")
+        page.wait_for_timeout(200)
+        ((route, answer),) = held
+        route.fulfill(response=answer)
+        expect(page.get_by_role("link", name="vm-3-2")).to_be_visible()
+        expect(page.get_by_role("link", name="named meanwhile")).to_be_visible()
+    finally:
+        api.VM.set_name_label(ref, "vm-3-1")
     page.unroute_all(behavior="ignoreErrors")

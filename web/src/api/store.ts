@@ -40,6 +40,8 @@ export class Store {
   private readonly wireNames = new Map<string, ClassName>();
   private readonly watchers = new Map<ClassName | "link", Set<() => void>>();
   private readonly changed = new Set<ClassName | "link">();
+  /** What came for a class while it was fetched: it may be newer than what is fetched. */
+  private readonly meanwhile = new Map<ClassName, Event[]>();
   private token = "";
   private waiting = new AbortController();
   private over = false;
@@ -112,12 +114,19 @@ export class Store {
     const generation = this.generation;
     this.include(name);
     this.waiting.abort(); // so that the loop goes on from the same token with this class too
-    const records = await this.session.call<Record<string, Records[ClassName]>>(`${name}.get_all_records`);
-    if (generation !== this.generation) return;
-    this.tables.delete(name);
-    this.uuids.delete(name);
-    const table = this.rows(name);
-    for (const [ref, record] of Object.entries(records)) this.put(name, table, ref, record);
+    const late: Event[] = [];
+    this.meanwhile.set(name, late);
+    try {
+      const records = await this.session.call<Record<string, Records[ClassName]>>(`${name}.get_all_records`);
+      if (generation !== this.generation) return;
+      this.tables.delete(name);
+      this.uuids.delete(name);
+      const table = this.rows(name);
+      for (const [ref, record] of Object.entries(records)) this.put(name, table, ref, record);
+    } finally {
+      if (this.meanwhile.get(name) === late) this.meanwhile.delete(name);
+    }
+    this.take(late);
     this.ready.add(name);
     this.change(name);
   }
@@ -143,9 +152,11 @@ export class Store {
   }
 
   private take(events: readonly Event[]): void {
-    for (const { class: wireName, operation, ref, snapshot } of events) {
+    for (const event of events) {
+      const { class: wireName, operation, ref, snapshot } = event;
       const name = this.wireNames.get(wireName);
       if (!name) continue;
+      this.meanwhile.get(name)?.push(event);
       const table = this.rows(name);
       if (operation === "del") {
         const { uuid } = (table.get(ref) ?? {}) as { uuid?: string };
