@@ -199,3 +199,38 @@ def test_vms_of_a_host_that_is_lost_for_good_are_halted_when_that_is_said(api, h
     assert api.VM.get_power_state(vm) == "Halted"
     api.VM.start(vm, False, False)
     assert api.VM.get_resident_on(vm) != hosts[THERE]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_vm_that_is_lost_with_its_host_after_a_storage_migration_has_the_disks_that_it_uses_there(
+    api, hosts, fragile, returns, refused, xapid_clock, when
+):
+    """What it writes there must not be lost with disks that nobody seems to need."""
+    local = {
+        name: next(
+            sr for sr, record in api.SR.get_all_records().items()
+            if record["content_type"] == "user" and [api.PBD.get_host(pbd) for pbd in record["PBDs"]] == [ref]
+        ) for name, ref in hosts.items()
+    }  # fmt: skip
+    vm = api.VM.clone(api.VM.get_by_name_label("Other install media")[0], "v")
+    api.VM.provision(vm)
+    disk = {"virtual_size": "1048576", "type": "user", "sharable": False, "read_only": False, "other_config": {}}
+    old = api.VDI.create({**disk, "name_label": "d", "SR": local[HERE]})
+    drive = {"VM": vm, "VDI": old, "userdevice": "0", "bootable": False, "mode": "RW", "type": "Disk", "empty": False}
+    vbd = api.VBD.create({**drive, "other_config": {}, "qos_algorithm_type": "", "qos_algorithm_params": {}})
+    api.VM.start_on(vm, hosts[HERE], False, False)
+    xapid_clock.pass_time(60)
+    network = api.PIF.get_network(next(pif for pif in api.host.get_PIFs(hosts[THERE]) if api.PIF.get_management(pif)))
+    dest = api.host.migrate_receive(hosts[THERE], network, {})
+    fragile[THERE].dies("receive", when)
+    moving = (vm, dest, True, {old: local[THERE]}, {}, {})
+    assert refused(api.VM.migrate_send, *moving) == ["CANNOT_CONTACT_HOST", hosts[THERE]]
+    returns(THERE, anew=False)
+    new = api.VBD.get_VDI(vbd)
+    assert api.VDI.get_SR(new) == local[THERE]
+    if when == "after":
+        (domain,) = fragile[THERE].hypervisor.running()
+        assert [each["vdi"] for each in domain.config["disks"]] == [api.VDI.get_uuid(new)]
+    else:
+        assert api.VM.get_power_state(vm) == "Halted"
+        api.VM.start_on(vm, hosts[THERE], False, False)

@@ -49,7 +49,10 @@ def db_host(journey: Journey) -> Row:
 
 
 async def move(context: Context, journey: Journey) -> str:
-    """Copy the disks that move, then let the VM go on with the copies; on failure it goes on as it was. Returns the VM."""
+    """Copy the disks that move, then let the VM go on with the copies; on failure it goes on as it was. Returns the VM.
+
+    A VM that has left, for a host that is out of reach then, has the copies; what it had before stays too.
+    """
     db, vm = context.db, journey.vm
     new: dict[str, str] = {}
     try:
@@ -63,7 +66,10 @@ async def move(context: Context, journey: Journey) -> str:
         else:
             _hand_over(db, journey, new)
     except BaseException:
-        await discard_disks(context, list(new.values()))
+        if _has_left(journey):
+            _hand_over(db, journey, new)
+        else:
+            await discard_disks(context, list(new.values()))
         raise
     await discard_disks(context, list(new))
     target = db_host(journey)
@@ -111,6 +117,12 @@ async def _move_domain(context: Context, journey: Journey, new: dict[str, str]) 
     with db.transaction():
         _hand_over(db, journey, new)
         set_live(db, db.get("VM", vm.ref), journey.dest["host"], state, context.now())
+
+
+def _has_left(journey: Journey) -> bool:
+    """Whether the VM is where it was to go, as far as anyone knows."""
+    row = journey.db.table("VM").find(journey.vm.ref)
+    return row is not None and journey.vm.resident_on != journey.dest["host"] == row.resident_on
 
 
 def _hand_over(db: Database, journey: Journey, new: dict[str, str]) -> None:
