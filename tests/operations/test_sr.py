@@ -4,8 +4,11 @@ from xml.etree import ElementTree
 
 import pytest
 import XenAPI
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from xapid.datamodel.errors import XenAPIError
+from xapid.datamodel.types import NULL_REF
 
 UUID = "5b1c2d3e-4f50-4a61-8b72-9c8d0e1f2a3b"
 
@@ -209,3 +212,54 @@ def test_live_hosts_are_enabled_hosts_that_have_it_plugged(api, host):
     sr = create(api, host)
     api.host.disable(host)
     assert set(api.SR.get_live_hosts(sr)) == set(api.host.get_all()) - {host}
+
+
+@pytest.fixture
+def copying(api, host, xapid_server, xapid_clock, monkeypatch):
+    """An SR with one disk, and a copy of it under way: its task, and what lets it go on from ``step``."""
+
+    def begin(owner, step):
+        sr = create(api, host)
+        record = {"virtual_size": "1048576", "type": "user", "sharable": False, "read_only": False, "other_config": {}}
+        disk = api.VDI.create({**record, "name_label": "d", "SR": sr})
+        gate, kept = Deferred(), getattr(owner, step)
+
+        async def held(*args):
+            await gate
+            return await kept(*args)
+
+        monkeypatch.setattr(owner, step, held)
+        task = api.Async.VDI.copy(disk, sr, NULL_REF, NULL_REF)
+        xapid_clock.pass_time(1)
+        return sr, task, gate
+
+    return begin
+
+
+def test_a_search_does_not_find_a_disk_that_is_not_finished(api, copying, xapid_server, xapid_clock):
+    sr, task, gate = copying(xapid_server.pool.surroundings.blocks, "in_thread")
+    api.SR.scan(sr)
+    assert len(api.SR.get_VDIs(sr)) == 1
+    gate.callback(None)
+    xapid_clock.pass_time(1)
+    assert (api.task.get_status(task), api.task.get_error_info(task)) == ("success", [])
+    api.SR.scan(sr)
+    assert len(api.SR.get_VDIs(sr)) == 2
+
+
+def test_a_search_does_not_miss_a_disk_that_came_while_it_went_on(api, host, copying, xapid_server, xapid_clock, monkeypatch):
+    storage = xapid_server.pool.services.agents.get(host).storage
+    sr, task, gate = copying(storage, "vdi_copy")
+    stat = storage.sr_stat
+
+    async def meanwhile(uuid):
+        if not gate.called:
+            gate.callback(None)
+            await deferLater(xapid_clock, 1)
+        return await stat(uuid)
+
+    monkeypatch.setattr(storage, "sr_stat", meanwhile)
+    api.SR.scan(sr)
+    assert (api.task.get_status(task), len(api.SR.get_VDIs(sr))) == ("success", 2)
+    api.SR.scan(sr)
+    assert len(api.SR.get_VDIs(sr)) == 2

@@ -29,7 +29,7 @@ from xapid.agent.values import VdiSpec
 from xapid.database import Database, Row
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
-from xapid.operations.disks import host_with, record, settle, storage_errors
+from xapid.operations.disks import being_made, host_with, record, settle, storage_errors
 from xapid.operations.services import Agents
 
 PIECE: Final = 1 << 20
@@ -150,19 +150,20 @@ async def making(context: Context, sr: Row, size: int, **fields: Any) -> AsyncIt
         read_only=False,
         sm_config={},
     )
-    with storage_errors(sr):
-        state = await storage.vdi_create(sr.uuid, spec)
-    upload, done = "", False
-    try:
+    with being_made(context, uuid):
         with storage_errors(sr):
-            upload = await storage.vdi_begin(sr.uuid, uuid)
-        yield Writer(state["virtual_size"], db, sr, None, storage, upload, {"SR": sr.ref, **fields})
-        done = db.table("VDI").find_uuid(uuid) is not None
-    finally:
-        if not done:
-            if upload:
-                await storage.vdi_abandon(upload)
-            await storage.vdi_destroy(sr.uuid, uuid)
+            state = await storage.vdi_create(sr.uuid, spec)
+        upload, done = "", False
+        try:
+            with storage_errors(sr):
+                upload = await storage.vdi_begin(sr.uuid, uuid)
+            yield Writer(state["virtual_size"], db, sr, None, storage, upload, {"SR": sr.ref, **fields})
+            done = db.table("VDI").find_uuid(uuid) is not None
+        finally:
+            if not done:
+                if upload:
+                    await storage.vdi_abandon(upload)
+                await storage.vdi_destroy(sr.uuid, uuid)
 
 
 def _storage(db: Database, agents: Agents, disk: Row) -> tuple[Row, IStorage]:

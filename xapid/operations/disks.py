@@ -142,6 +142,17 @@ def named(message: str, params: Sequence[Any]) -> dict[str, Any]:
 
 
 @contextmanager
+def being_made(context: Context, uuid: str) -> Iterator[None]:
+    """Around the making of a disk that takes its time: who looks through its SR meanwhile is not to find it."""
+    making = context.services.making
+    making.add(uuid)
+    try:
+        yield
+    finally:
+        making.discard(uuid)
+
+
+@contextmanager
 def storage_errors(sr: Row, vdi: Row | None = None) -> Iterator[None]:
     """Around calls of a storage agent: what it could not do, as the errors that clients know.
 

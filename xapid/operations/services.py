@@ -128,5 +128,7 @@ class Services:
     """When each VM's guest was last asked something through a plugin, by reference."""
     rearranging: dict[str, str] = attrs.field(factory=dict)
     """Hosts whose VMs the plugin ``maintenance`` moves about just now, and its task, by reference."""
+    making: set[str] = attrs.field(factory=set)
+    """Disks that storage has begun to make and that have no record yet, by uuid."""
     starting: set[str] = attrs.field(factory=set)
     """Hosts that have begun to start and are not done with it, by reference."""

@@ -147,12 +147,14 @@ async def update(context: Context, sr: str) -> None:
 async def scan(context: Context, sr: str) -> None:
     db = context.db
     row = db.get("SR", sr)
+    before = row.VDIs
     with storage_errors(row):
         storage = storage_for(context, row)
         found = await storage.sr_scan(row.uuid)
         state = await storage.sr_stat(row.uuid)
     with db.transaction() as tx:
-        record_scan(tx, db, db.get("SR", sr), found)
+        found = [disk for disk in found if disk["vdi"] not in context.services.making]
+        record_scan(tx, db, db.get("SR", sr), found, before)
         record_state(tx, db.get("SR", sr), state)
 
 

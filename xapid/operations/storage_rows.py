@@ -5,7 +5,7 @@ Serves SR and PBD, and whoever removes storage with everything on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from xapid.agent.values import SrConfig, SrState, VdiState
@@ -72,8 +72,10 @@ def record_state(tx: Transaction, sr: Row, state: SrState) -> None:
     )
 
 
-def record_scan(tx: Transaction, db: Database, sr: Row, found: list[VdiState]) -> None:
-    """Make the disks on record those that were found, matched by location; what vanished is removed."""
+def record_scan(tx: Transaction, db: Database, sr: Row, found: list[VdiState], before: Collection[str]) -> None:
+    """Make the disks on record those that were found, matched by location. What vanished of those on record ``before`` the
+    search is removed; others have come since.
+    """
     present = {vdi.location: vdi for vdi in (db.get("VDI", ref) for ref in sr.VDIs)}
     changed = []
     for state in found:
@@ -102,7 +104,8 @@ def record_scan(tx: Transaction, db: Database, sr: Row, found: list[VdiState]) -
         )
         changed.append(db.get("VDI", ref))
     for vdi in present.values():
-        remove_disk(tx, db, vdi)
+        if vdi.ref in before:
+            remove_disk(tx, db, vdi)
     for state in found:
         source, copy = db.table("VDI").find_uuid(state["snapshot_of"]), db.table("VDI").find_uuid(state["vdi"])
         if source is not None and copy is not None:

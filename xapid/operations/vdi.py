@@ -148,14 +148,17 @@ async def copy(context: Context, vdi: str, sr: str, base_vdi: str, into_vdi: str
         target = source if sr == NULL_REF else db.get("SR", sr)
         allowed.check(db, target, "vdi_create")
         spec = disks.spec_of(disk, context.ids.uuid(), read_only=False, sm_config={})
-    with storage_errors(target, disk):
-        storage = storage_for(context, source, target)
-        state = await storage.vdi_copy(source.uuid, disk.uuid, target.uuid, spec, base)
-        if into_vdi != NULL_REF:
+    if into_vdi != NULL_REF:
+        with storage_errors(target, disk):
+            storage = storage_for(context, source, target)
+            state = await storage.vdi_copy(source.uuid, disk.uuid, target.uuid, spec, base)
             await disks.settle(db, storage, target, db.get("VDI", into_vdi), state)
-            return into_vdi
-    with db.transaction() as tx:
-        return disks.record(tx, db, state, **{**disks.inherited(disk), "SR": target.ref, "on_boot": "persist"})
+        return into_vdi
+    with disks.being_made(context, spec["vdi"]):
+        with storage_errors(target, disk):
+            state = await storage_for(context, source, target).vdi_copy(source.uuid, disk.uuid, target.uuid, spec, base)
+        with db.transaction() as tx:
+            return disks.record(tx, db, state, **{**disks.inherited(disk), "SR": target.ref, "on_boot": "persist"})
 
 
 async def resize(context: Context, vdi: str, size: int) -> None:

@@ -35,19 +35,20 @@ async def pool_migrate(context: Context, vdi: str, sr: str, options: Any) -> str
         _assert_reached(db, vm, target)
     with marked(context, disk, "mirror"):
         spec = disks.spec_of(disk, context.ids.uuid(), read_only=disk.read_only, sm_config={})
-        with storage_errors(target, disk):
-            storage = storage_for(context, source, target)
-            state = await storage.vdi_copy(source.uuid, disk.uuid, target.uuid, spec, "")
-        with db.transaction() as tx:
-            fields = {**disks.inherited(disk), "SR": sr, "read_only": disk.read_only}
-            new = disks.record(tx, db, state, **fields)
-            for ref in disk.VBDs:
-                tx.update(ref, VDI=new)
-            for ref in disk.snapshots:
-                tx.update(ref, snapshot_of=new)
-            for vm in vms:
-                if vm.suspend_VDI == vdi:
-                    tx.update(vm, suspend_VDI=new)
+        with disks.being_made(context, spec["vdi"]):
+            with storage_errors(target, disk):
+                storage = storage_for(context, source, target)
+                state = await storage.vdi_copy(source.uuid, disk.uuid, target.uuid, spec, "")
+            with db.transaction() as tx:
+                fields = {**disks.inherited(disk), "SR": sr, "read_only": disk.read_only}
+                new = disks.record(tx, db, state, **fields)
+                for ref in disk.VBDs:
+                    tx.update(ref, VDI=new)
+                for ref in disk.snapshots:
+                    tx.update(ref, snapshot_of=new)
+                for vm in vms:
+                    if vm.suspend_VDI == vdi:
+                        tx.update(vm, suspend_VDI=new)
     with storage_errors(source, disk):
         freed = await storage.vdi_destroy(source.uuid, disk.uuid)
     with db.transaction() as tx:
