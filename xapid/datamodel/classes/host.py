@@ -9,6 +9,9 @@ from xapid.datamodel.classes.host_enums import (
     latest_synced_updates_applied_state,
 )
 from xapid.datamodel.classes.host_messages import MESSAGES
+from xapid.datamodel.classes.host_power_messages import POWER
+from xapid.datamodel.classes.host_settings_messages import SETTINGS
+from xapid.datamodel.classes.host_trust_messages import TRUST
 from xapid.datamodel.classes.vm_enums import update_guidances
 from xapid.datamodel.lifecycle import Lifecycle
 from xapid.datamodel.roles import VM_OPERATOR
@@ -271,5 +274,5 @@ host = Class(
             "timezone", String, "Time zone of the host by its tz database name.", Lifecycle(prototyped="26.0.0"), default="UTC",
         ),
     ),
-    messages=MESSAGES,
+    messages=(*POWER, *TRUST, *SETTINGS, *MESSAGES),
 )

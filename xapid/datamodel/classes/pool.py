@@ -8,6 +8,7 @@ from xapid.datamodel.classes.pool_enums import (
     update_sync_frequency,
 )
 from xapid.datamodel.classes.pool_messages import MESSAGES
+from xapid.datamodel.classes.pool_trust_messages import TRUST
 from xapid.datamodel.lifecycle import Lifecycle
 from xapid.datamodel.roles import CLIENT_CERT, POOL_OPERATOR, VM_OPERATOR
 from xapid.datamodel.schema import Class, Derived, constructed, runtime, writable
@@ -277,5 +278,5 @@ pool = Class(
             Lifecycle(prototyped="26.16.1"), default=False,
         ),
     ),
-    messages=MESSAGES,
+    messages=(*TRUST, *MESSAGES),
 )

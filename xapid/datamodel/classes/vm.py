@@ -13,6 +13,8 @@ from xapid.datamodel.classes.vm_enums import (
     vm_uefi_mode,
 )
 from xapid.datamodel.classes.vm_messages import MESSAGES
+from xapid.datamodel.classes.vm_power_messages import POWER
+from xapid.datamodel.classes.vm_settings_messages import SETTINGS
 from xapid.datamodel.lifecycle import Lifecycle
 from xapid.datamodel.roles import VM_ADMIN, VM_OPERATOR, VM_POWER_ADMIN
 from xapid.datamodel.schema import Class, Derived, constructed, runtime, writable
@@ -318,5 +320,5 @@ VM = Class(
             default="ok",
         ),
     ),
-    messages=MESSAGES,
+    messages=(*POWER, *SETTINGS, *MESSAGES),
 )
