@@ -78,7 +78,7 @@ async def _until_cancelled(context: Context, programs: IPlugins, errand: Errand,
     try:
         return await interruptible(context, work)
     except XenAPIError as error:
-        if error.code == "TASK_CANCELLED":  # where it runs in another daemon, only the waiting for it has stopped
+        if error.code == "TASK_CANCELLED":  # where the line to another daemon broke, it may go on there
             await programs.cancel(errand["number"])
         raise
 

@@ -83,8 +83,8 @@ class Reports:
         place, vm = db.table("host").find_uuid(host), db.table("VM").find_uuid(state["vm"])
         if place is None or vm is None or not _BUSY.isdisjoint(vm.current_operations.values()):
             return
-        if vm.resident_on != place.ref and vm.power_state != "Halted":
-            return
+        if vm.resident_on != place.ref and (vm.power_state, cause) != ("Halted", "started"):
+            return  # the report took its time, and a call has ended what it is about
         with db.transaction():
             if state["power"] in ("Running", "Paused"):
                 forget_guest(db, vm)
