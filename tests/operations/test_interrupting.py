@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import XenAPI
 
 pytestmark = pytest.mark.xapid(duration_profile="realistic")
 
@@ -43,3 +44,32 @@ def test_a_reboot_that_is_cancelled_between_off_and_on_leaves_it_halted(api, vm,
     assert (api.task.get_status(task), api.VM.get_power_state(vm)) == ("cancelled", "Halted")
     api.VM.start(vm, False, False)
     assert domains(xapid_server, api, vm) == ["Running"]
+
+
+def test_what_is_to_be_done_since_the_device_model_was_restarted_stays_to_be_done(api, vm, change, xapid_clock):
+    change(vm, pending_guidances=("restart_device_model",))
+    task = api.Async.VM.restart_device_models(vm)
+    xapid_clock.pass_time(1)
+    change(vm, pending_guidances=("restart_device_model", "restart_vm"))
+    xapid_clock.pass_time(60)
+    assert (api.task.get_status(task), api.VM.get_pending_guidances(vm)) == ("success", ["restart_vm"])
+
+
+def test_a_vm_that_goes_on_while_images_of_its_memory_are_compared_gets_none(api, vm, xapid_server, monkeypatch):
+    api.VM.suspend(vm)
+    image = api.VM.get_suspend_VDI(vm)
+    other = api.VDI.clone(image)
+    host = api.pool.get_master(api.pool.get_all()[0])
+    storage = xapid_server.pool.services.agents.get(host).storage
+    checksum, asked = storage.vdi_checksum, []
+
+    async def goes_on(*args):
+        asked.append(args)
+        if len(asked) == 2:
+            await xapid_server.pool.dispatcher.by_itself("VM.resume", vm, False, False)
+        return await checksum(*args)
+
+    monkeypatch.setattr(storage, "vdi_checksum", goes_on)
+    with pytest.raises(XenAPI.Failure, match="VM_BAD_POWER_STATE"):
+        api.VM.set_suspend_VDI(vm, other)
+    assert (api.VM.get_power_state(vm), api.VM.get_suspend_VDI(vm)) == ("Running", "OpaqueRef:NULL")

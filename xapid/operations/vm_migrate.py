@@ -39,8 +39,9 @@ async def restart_device_models(context: Context, self: str) -> None:
     if vm.power_state != "Running":
         raise XenAPIError("VM_BAD_POWER_STATE", self, "Running", vm.power_state)
     await _move(context, vm, vm.resident_on, frozenmap())
+    left = tuple(word for word in context.db.get("VM", self).pending_guidances if word != "restart_device_model")
     with context.db.transaction() as tx:
-        tx.update(self, pending_guidances=tuple(g for g in vm.pending_guidances if g != "restart_device_model"))
+        tx.update(self, pending_guidances=left)
 
 
 def atomic_set_resident_on(context: Context, vm: str, host: str) -> None:

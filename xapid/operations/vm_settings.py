@@ -178,16 +178,20 @@ def set_NVRAM_EFI_variables(context: Context, self: str, value: str, update: str
 
 async def set_suspend_VDI(context: Context, self: str, value: str) -> None:
     db = context.db
-    vm = db.get("VM", self)
-    if vm.power_state != "Suspended":
-        raise XenAPIError("VM_BAD_POWER_STATE", self, "suspended", vm.power_state.lower())
-    old, new = db.get("VDI", vm.suspend_VDI), db.get("VDI", value)
+    _assert_suspended(db.get("VM", self))
+    old, new = db.get("VDI", db.get("VM", self).suspend_VDI), db.get("VDI", value)
     if old.ref == new.ref:
         return
     sums = [await context.call("VDI.checksum", disk.ref) for disk in (old, new)]
     if sums[0] != sums[1]:
         raise XenAPIError("SUSPEND_VDI_REPLACEMENT_IS_NOT_IDENTICAL", old.ref, sums[0], new.ref, sums[1])
+    _assert_suspended(db.get("VM", self))  # it may have gone on meanwhile
     _set(context, self, suspend_VDI=value)
+
+
+def _assert_suspended(vm: Row) -> None:
+    if vm.power_state != "Suspended":
+        raise XenAPIError("VM_BAD_POWER_STATE", vm.ref, "suspended", vm.power_state.lower())
 
 
 def update_snapshot_metadata(
