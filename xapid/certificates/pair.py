@@ -46,11 +46,6 @@ class Certificate:
         return fingerprint(self.leaf)
 
     @property
-    def fits_clients(self) -> bool:
-        """Whether its key is of the kind that all clients know."""
-        return isinstance(self.key, rsa.RSAPrivateKey)
-
-    @property
     def leaf_pem(self) -> str:
         """The certificate alone."""
         return self.leaf.public_bytes(serialization.Encoding.PEM).decode()

@@ -10,17 +10,15 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
 import attrs
 
 from xapid.datamodel.errors import XenAPIError
 from xapid.formats import packing
 from xapid.http.exchange import Disconnected, Exchange, Serve
-from xapid.http.work import BARE, Works
-
-FUSE: Final = 1.0
-"""Seconds between the end of a restore and the new start, in which clients see their tasks end."""
+from xapid.http.pages import BARE
+from xapid.http.work import FUSE, Works
 
 
 class Failed(Exception):
@@ -54,9 +52,7 @@ class BackupActions:
                 with _opened(file) as data:
                     head = [*BARE, ("Content-Length", str(packing.length(data))), ("task-id", work.task.ref)]
                     exchange.start(200, [*head, ("content-type", packing.FORMATS["tar"])], "HTTP/1.1")
-                    for piece in packing.pieces(data):
-                        exchange.write(piece)
-                        await exchange.drained()
+                    await exchange.send(packing.pieces(data))
 
     async def put(self, exchange: Exchange) -> None:
         """Serves ``PUT /host_restore``."""

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
+from xapid.http.chunks import cut
 from xapid.http.exchange import Exchange, Serve
-from xapid.http.work import BARE, Works
+from xapid.http.pages import BARE
+from xapid.http.work import Works
 from xapid.operations.balancer import Value, ask
 
 PATIENCE: Final = ("wlb_reports_timeout", 600.0)
 _OURS: Final = ("session_id", "task_id", "subtask_of", "pool_secret", "report")
 """Arguments that are not the report's."""
-_PIECE: Final = 1 << 18
 
 
 class BalancerActions:
@@ -50,6 +51,4 @@ class BalancerActions:
                 result = await ask(context, method, parameters, patience=PATIENCE)
             data = result.text(part).encode()
             exchange.start(200, [*BARE, ("Content-Length", str(len(data))), ("content-type", "text/xml")], "HTTP/1.1")
-            for at in range(0, len(data), _PIECE):
-                exchange.write(data[at : at + _PIECE])
-                await exchange.drained()
+            await exchange.send(cut(data))

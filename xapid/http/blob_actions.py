@@ -20,7 +20,6 @@ from xapid.http.credentials import Authenticator
 from xapid.http.exchange import Exchange, Serve
 from xapid.http.gate import Gate
 
-_REFUSED = [("Connection", "close"), ("Cache-Control", pages.NO_CACHE)]
 _UNKNOWN = b"Unknown reference\n"
 
 
@@ -41,7 +40,7 @@ class BlobActions:
     async def get(self, exchange: Exchange) -> None:
         """Serves ``GET /blob``."""
         if not exchange.head.query.keys() & {"ref", "uuid"}:
-            exchange.start(400, _REFUSED, "HTTP/1.1")
+            exchange.start(400, pages.BARE, "HTTP/1.1")
             return
         blob = self._find(exchange)
         if blob is None or not blob.public:
@@ -62,14 +61,12 @@ class BlobActions:
             ],
             "HTTP/1.1",
         )
-        for chunk in chunks:
-            exchange.write(chunk)
-            await exchange.drained()
+        await exchange.send(chunks)
 
     async def put(self, exchange: Exchange) -> None:
         """Serves ``PUT /blob``, to a session that may."""
         if not exchange.head.query.keys() & {"ref", "uuid"} or exchange.head.is_chunked:
-            exchange.start(400, _REFUSED, "HTTP/1.1")
+            exchange.start(400, pages.BARE, "HTTP/1.1")
             return
         blob = self._find(exchange)
         if blob is None:

@@ -10,9 +10,9 @@ from typing import IO, Final, Protocol
 
 import attrs
 
+from xapid.http.chunks import CHUNK, cut
 from xapid.whole_files import sync_directory
 
-_CHUNK: Final = 256 * 1024
 _NEW: Final = ".new"
 _NAME = re.compile(r"[0-9A-Za-z-]+")
 
@@ -41,8 +41,7 @@ class BlobStore:
 
     def chunks(self, uuid: str) -> Iterator[bytes]:
         """The contents of this moment, whatever is put meanwhile."""
-        contents = self._contents.get(uuid, b"")
-        return iter([contents[start : start + _CHUNK] for start in range(0, len(contents), _CHUNK)])
+        return cut(self._contents.get(uuid, b""))
 
     def upload(self, uuid: str) -> Upload:
         """Begins to replace the contents."""
@@ -107,7 +106,7 @@ class DirectoryBlobStore(BlobStore):
 
 def _read(file: IO[bytes]) -> Iterator[bytes]:
     with file:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(CHUNK):
             yield chunk
 
 

@@ -25,7 +25,6 @@ from xapid.operations.console_lookup import FoundConsole, admits_one, find_conso
 from xapid.operations.services import Services
 
 _CONNECTED: Final = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nCache-Control: no-cache, no-store\r\n\r\n"
-_HEADERS: Final = [("Connection", "close"), ("Cache-Control", pages.NO_CACHE)]
 _PROTOCOLS: Final[Mapping[str, Literal["rfb", "vt100"]]] = {"rfb": "rfb", "vt100": "vt100"}
 
 
@@ -87,7 +86,7 @@ class ConsoleActions:
         place = await self._place(exchange, "connect_console", "host_console")
         inner = self._opened(exchange, place)
         if inner is None:
-            exchange.start(404, _HEADERS, "HTTP/1.1")
+            exchange.start(404, pages.BARE, "HTTP/1.1")
         else:
             exchange.started = True
             exchange.write(_CONNECTED)
@@ -101,7 +100,7 @@ class ConsoleActions:
             return
         inner = self._opened(exchange, await self._place(exchange, "connect_console_ws", "host_console_ws"))
         if inner is None:
-            exchange.start(404, _HEADERS, "HTTP/1.1")
+            exchange.start(404, pages.BARE, "HTTP/1.1")
         else:
             exchange.started = True
             exchange.write(answer)
@@ -111,7 +110,7 @@ class ConsoleActions:
         """Serves ``GET /vncsnapshot``: the screen as a PNG picture."""
         place = await self._place(exchange, "get_vncsnapshot", "host_console")
         if place.consoles is None:
-            exchange.start(404, _HEADERS, "HTTP/1.1")
+            exchange.start(404, pages.BARE, "HTTP/1.1")
             return
         picture = place.consoles.picture(place.key)
         exchange.start(

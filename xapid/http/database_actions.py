@@ -8,16 +8,13 @@ is read and checked, and nothing changes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from xapid.database.dump import Dump, DumpError, Reader, write
 from xapid.datamodel.errors import XenAPIError
 from xapid.http.exchange import Disconnected, Exchange, Serve
-from xapid.http.work import BARE, Works
+from xapid.http.pages import BARE
+from xapid.http.work import FUSE, Works
 from xapid.operations import restoring
-
-FUSE: Final = 1.0
-"""Seconds between the end of a restore and the new start, in which clients see their tasks end."""
 
 
 class DatabaseActions:
@@ -38,9 +35,7 @@ class DatabaseActions:
             return
         async with self._works.carried(exchange, work):
             exchange.start(200, [*BARE, ("content-type", "application/xml"), ("task-id", work.task.ref)], "HTTP/1.1")
-            for piece in write(self._works.db):
-                exchange.write(piece)
-                await exchange.drained()
+            await exchange.send(write(self._works.db))
 
     async def put(self, exchange: Exchange) -> None:
         """Serves ``PUT /pool/xmldbdump``."""

@@ -1,8 +1,8 @@
 """One request to anything but calls, and its answer, as an action's ``async`` function sees them.
 
 The function gets the exchange when the head has come. It may answer before it has read the body, as uploads must, and
-sends as fast as the client reads by awaiting :meth:`Exchange.drained`. When it returns, what it did not read is dropped
-and the connection ends, unless :attr:`Exchange.keep_alive` says otherwise.
+sends as fast as the client reads with :meth:`Exchange.send`, or by awaiting :meth:`Exchange.drained`. When it returns, what
+it did not read is dropped and the connection ends, unless :attr:`Exchange.keep_alive` says otherwise.
 """
 
 from __future__ import annotations
@@ -133,6 +133,12 @@ class Exchange:
             waiter: Deferred[None] = Deferred()
             self._writers.append(waiter)
             await waiter
+
+    async def send(self, pieces: Iterable[bytes]) -> None:
+        """Sends some of the body, as fast as the client reads it. :class:`Disconnected` if it is gone."""
+        for piece in pieces:
+            self.write(piece)
+            await self.drained()
 
     def refuse(self, status: int, more: str = "", headers: Iterable[tuple[str, str]] = ()) -> None:
         """Answers with a page that says why not. Ends the connection."""

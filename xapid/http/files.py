@@ -11,12 +11,11 @@ import mimetypes
 import os
 import stat
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
 from xapid.http import pages
+from xapid.http.chunks import CHUNK
 from xapid.http.exchange import Exchange
-
-_CHUNK: Final = 256 * 1024
 
 
 class WebRoot:
@@ -33,9 +32,7 @@ class WebRoot:
             return
         with file:
             _answer(exchange, _type_of(file.name), os.fstat(file.fileno()).st_size)
-            while chunk := file.read(_CHUNK):
-                exchange.write(chunk)
-                await exchange.drained()
+            await exchange.send(iter(lambda: file.read(CHUNK), b""))
 
     @staticmethod
     def _open(root: Path, path: str) -> IO[bytes] | None:

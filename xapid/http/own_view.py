@@ -11,17 +11,16 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 
 from xapid.datamodel.http_actions import BY_NAME
 from xapid.http import pages
+from xapid.http.chunks import gathered
 from xapid.http.exchange import Exchange, Serve
 from xapid.http.gate import Gate
 from xapid.http.measures import CONTENT_TYPE, Measures, Missing
 
 STATISTICS: Final = BY_NAME["host_rrd"]
 """The right to read them is the right to read ``/metrics``."""
-_AT_ONCE: Final = 256 * 1024
 _TEXT: Final = "text/plain; charset=utf-8"
 
 
@@ -76,15 +75,8 @@ class OwnView:
                 await self._gate.release(exchange)
 
     async def _metrics(self, exchange: Exchange) -> None:
-        pieces: list[bytes] = []
-        since = 0
         try:
-            for piece in self._measures.page():
-                pieces.append(piece)
-                since += len(piece)
-                if since > _AT_ONCE:
-                    since = 0
-                    await deferLater(self._clock, 0)
+            pieces = await gathered(self._measures.page(), self._clock)
         except Missing:
             exchange.refuse(501, "install xapid[metrics]")
             return
@@ -103,6 +95,4 @@ async def _answer(exchange: Exchange, status: int, content_type: str, pieces: li
             ("content-type", content_type),
         ],
     )
-    for piece in pieces:
-        exchange.write(piece)
-        await exchange.drained()
+    await exchange.send(pieces)

@@ -10,6 +10,8 @@ from html import escape
 from typing import Final
 
 NO_CACHE: Final = "no-cache, no-store"
+BARE: Final = [("Connection", "close"), ("Cache-Control", NO_CACHE)]
+"""Headers of answers that have nothing else to say."""
 
 _REASONS: Final = {
     200: ("OK", "OK"),

@@ -18,6 +18,7 @@ from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
 from xapid.formats import packing
 from xapid.http import pages
+from xapid.http.chunks import cut, joined
 from xapid.http.exchange import Exchange, Serve
 from xapid.http.task_of import task_of
 from xapid.operations import system_status
@@ -73,9 +74,7 @@ class ReportActions:
             since = _moment(exchange.head.query.get("since"))
             lines = self._services.audit.lines(since)
             exchange.start(200, self._head("text/plain"), "HTTP/1.1")
-            for line in lines:
-                exchange.write(f"{line}\n".encode("utf-8", "replace"))
-                await exchange.drained()
+            await exchange.send(joined(f"{line}\n".encode("utf-8", "replace") for line in lines))
 
     @asynccontextmanager
     async def _failing(self, exchange: Exchange) -> AsyncIterator[None]:
@@ -96,14 +95,11 @@ class ReportActions:
         with file:
             length = packing.length(file)
             exchange.start(200, self._head(packing.FORMATS[form], length, f"{name}.{form}"), "HTTP/1.1")
-            for piece in packing.pieces(file):
-                exchange.write(piece)
-                await exchange.drained()
+            await exchange.send(packing.pieces(file))
 
     async def _send(self, exchange: Exchange, content_type: str, data: bytes) -> None:
         exchange.start(200, self._head(content_type, len(data)), "HTTP/1.1")
-        exchange.write(data)
-        await exchange.drained()
+        await exchange.send(cut(data))
 
     @staticmethod
     def _head(content_type: str, length: int | None = None, name: str | None = None) -> list[tuple[str, str]]:

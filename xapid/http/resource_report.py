@@ -16,6 +16,7 @@ from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.http_actions import BY_NAME
 from xapid.http import pages
+from xapid.http.chunks import cut
 from xapid.http.exchange import Exchange, Serve
 from xapid.http.gate import Gate
 from xapid.http.task_of import task_of
@@ -87,8 +88,7 @@ class ResourceReport:
                 ("x-content-type-options", "nosniff"),
             ],
         )
-        exchange.write(data)
-        await exchange.drained()
+        await exchange.send(cut(data))
 
 
 async def _in_turns(clock: IReactorTime, work: Iterator[T]) -> AsyncIterator[T]:

@@ -11,10 +11,10 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 
 from xapid.database import Database, Row
 from xapid.http import pages
+from xapid.http.chunks import gathered
 from xapid.http.exchange import Exchange, Serve
 from xapid.http.head import Head
 from xapid.http.task_of import task_of
@@ -25,10 +25,7 @@ from xapid.stats.archive import Function
 from xapid.stats.store import Series
 from xapid.stats.updates import Table
 
-_AT_ONCE: Final = 256 * 1024
-"""Bytes that are put together before others get their turn."""
 _FUNCTIONS: Final[Mapping[str, Function]] = {"AVERAGE": "AVERAGE", "MIN": "MIN", "MAX": "MAX", "LAST": "LAST"}
-_REFUSED: Final = [("Connection", "close"), ("Cache-Control", pages.NO_CACHE)]
 _Pieces = Callable[[], Iterator[bytes]]
 
 
@@ -98,7 +95,7 @@ class RrdActions:
         """Serves ``GET /vm_rrd``: all there is of a VM, also of one that is halted now. 400 without ``uuid``."""
         uuid = exchange.head.query.get("uuid")
         if not uuid:
-            exchange.start(400, _REFUSED, "HTTP/1.1")
+            exchange.start(400, pages.BARE, "HTTP/1.1")
             return
         own, vm = self._own(exchange), self._database.table("VM").find_uuid(uuid)
         place = None if vm is None else self._database.table("host").find(vm.resident_on)
@@ -114,7 +111,7 @@ class RrdActions:
         """Serves ``GET /sr_rrd``: all there is of an SR. 400 without ``uuid``."""
         uuid = exchange.head.query.get("uuid")
         if not uuid:
-            exchange.start(400, _REFUSED, "HTTP/1.1")
+            exchange.start(400, pages.BARE, "HTTP/1.1")
             return
         own, series = self._own(exchange), self._store.find("sr", uuid)
         place = None if series is None else self._database.table("host").find_uuid(series.host)
@@ -143,38 +140,29 @@ class RrdActions:
         return f"https://{address}:{leader.port}"
 
     def _redirect(self, exchange: Exchange, base: str) -> None:
-        exchange.start(302, [*_REFUSED, ("Location", f"{base}{exchange.head.target}")], "HTTP/1.1")
+        exchange.start(302, [*pages.BARE, ("Location", f"{base}{exchange.head.target}")], "HTTP/1.1")
 
     async def _send_whole(self, exchange: Exchange, series: Series | None, missing: int) -> None:
         if series is None:
-            exchange.start(missing, _REFUSED, "HTTP/1.1")
+            exchange.start(missing, pages.BARE, "HTTP/1.1")
         else:
             await self._send(exchange, lambda: whole.json(series), lambda: whole.xml(series))
 
     async def _send(self, exchange: Exchange, json: _Pieces, xml: _Pieces) -> None:
         content_type, make = ("application/json", json) if prefers_json(exchange.head) else ("text/xml", xml)
-        pieces: list[bytes] = []
-        size = since = 0
-        for piece in make():
-            pieces.append(piece)
-            size, since = size + len(piece), since + len(piece)
-            if since > _AT_ONCE:
-                since = 0
-                await deferLater(self._clock, 0)
+        pieces = await gathered(make(), self._clock)
         exchange.start(
             200,
             [
                 ("Connection", "close"),
-                ("Content-Length", str(size)),
+                ("Content-Length", str(sum(map(len, pieces)))),
                 ("Cache-Control", pages.NO_CACHE),
                 ("Content-Type", content_type),
                 ("Access-Control-Allow-Origin", "*"),
             ],
             "HTTP/1.1",
         )
-        for piece in pieces:
-            exchange.write(piece)
-            await exchange.drained()
+        await exchange.send(pieces)
 
 
 def prefers_json(head: Head) -> bool:

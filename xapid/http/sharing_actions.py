@@ -21,7 +21,8 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import Enum
 from xapid.formats import packing
 from xapid.http.exchange import Disconnected, Exchange, Serve
-from xapid.http.work import BARE, Work, Works
+from xapid.http.pages import BARE
+from xapid.http.work import Work, Works
 from xapid.pool.membership import Membership
 
 LARGEST: Final = 16 << 20
@@ -53,9 +54,7 @@ class SharingActions:
             with await packing.pack(parts, "config", "tar", self._clock, self._works.services.run) as file:
                 length = ("Content-Length", str(packing.length(file)))
                 exchange.start(200, [*BARE, length, ("content-type", packing.FORMATS["tar"])], "HTTP/1.1")
-                for piece in packing.pieces(file):
-                    exchange.write(piece)
-                    await exchange.drained()
+                await exchange.send(packing.pieces(file))
 
     async def put_messages(self, exchange: Exchange) -> None:
         """Serves ``PUT /messages``, for the object of class ``cls`` with ``uuid``."""

@@ -12,7 +12,8 @@ from xapid import __version__
 from xapid.datamodel.errors import XenAPIError
 from xapid.http import pages
 from xapid.http.exchange import Exchange
-from xapid.http.work import BARE, Work
+from xapid.http.pages import BARE
+from xapid.http.work import Work
 
 BYTES: Final = "application/octet-stream"
 

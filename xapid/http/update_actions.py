@@ -18,8 +18,10 @@ import orjson
 
 from xapid.datamodel.errors import XenAPIError
 from xapid.http import pages
+from xapid.http.chunks import cut
 from xapid.http.exchange import Disconnected, Exchange, Serve
-from xapid.http.work import BARE, Works
+from xapid.http.pages import BARE
+from xapid.http.work import Works
 from xapid.operations import updating
 from xapid.updates.metadata import LARGEST, BadMetadata
 from xapid.updates.offers import reader_of, understood
@@ -160,9 +162,7 @@ async def _send(exchange: Exchange, content_type: str, data: bytes) -> None:
         ("content-type", content_type),
     ]
     exchange.start(200, head, "HTTP/1.1")
-    for at in range(0, len(data), 1 << 18):
-        exchange.write(data[at : at + (1 << 18)])
-        await exchange.drained()
+    await exchange.send(cut(data))
 
 
 async def _receive(exchange: Exchange, file: IO[bytes]) -> None:

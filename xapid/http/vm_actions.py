@@ -16,7 +16,7 @@ from xapid.datamodel.types import Ref, Set
 from xapid.dispatch.context import CallContext
 from xapid.dispatch.places import Mark, hosts_of_sr
 from xapid.http import transfers
-from xapid.http.chunks import CHUNK
+from xapid.http.chunks import cut
 from xapid.http.exchange import Exchange, Serve
 from xapid.http.work import Work, Works
 from xapid.operations import disks, vm_transfer
@@ -87,9 +87,7 @@ class VmActions:
             async with self._context(exchange, work, *marks) as context:
                 data = vm_transfer.export_metadata(context, vms, extent)
             transfers.begin_download(exchange, work, _FILE, length=len(data))
-            for at in range(0, len(data), CHUNK):
-                exchange.write(data[at : at + CHUNK])
-                await exchange.drained()
+            await exchange.send(cut(data))
 
     # Uploads ------------------------------------------------------------------------------------------------------------
 

@@ -99,5 +99,4 @@ class WebConsole:
         encoding = [("content-encoding", "gzip")] if zips else []
         described = [("content-length", str(len(body))), ("content-type", asset.content_type), *encoding]
         exchange.start(200, [*described, *fixed])
-        exchange.write(body)
-        await exchange.drained()
+        await exchange.send((body,))

@@ -19,15 +19,15 @@ from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 from xapid.dispatch.pipeline import Dispatcher
-from xapid.http import pages
 from xapid.http.exchange import Disconnected, Exchange
+from xapid.http.pages import BARE
 from xapid.operations.services import Services
 from xapid.tasks.running import RunningTask
 
 log = Logger()
 
-BARE: Final = [("Connection", "close"), ("Cache-Control", pages.NO_CACHE)]
-"""Headers of answers that have nothing else to say."""
+FUSE: Final = 1.0
+"""Seconds between the end of a restore and the new start, in which clients see their tasks end."""
 
 
 @attrs.define
