@@ -6,6 +6,7 @@ import http.client
 import socket
 import ssl
 from typing import Any
+from urllib.parse import urlencode
 
 import XenAPI
 
@@ -37,6 +38,12 @@ def request(daemon: Daemon, method: str, target: str, body: bytes | None = None)
         return answer.status, {name.lower(): text for name, text in answer.getheaders()}, answer.read()
     finally:
         connection.close()
+
+
+def asked(daemon: Daemon, method: str, path: str, body: bytes | None = None, **query: str) -> tuple[int, bytes]:
+    """Status and body of an answer."""
+    status, _, data = request(daemon, method, f"{path}?{urlencode(query)}", body)
+    return status, data
 
 
 def put(daemon: Daemon, session: Api, data: bytes, query: str = "", path: str = "/import/") -> dict[str, Any]:

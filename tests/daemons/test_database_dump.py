@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import http.client
-from urllib.parse import urlencode
 
 import pytest
 
+from archives_over_https import asked
 from xapid.testing.processes import unverified
 from xapid.testing.waiting import ended, starts_again
 
 
-def request(daemon, method, path, body=None, **query):
-    connection = http.client.HTTPSConnection(daemon.address, daemon.port, timeout=60, context=unverified())
-    try:
-        connection.request(method, f"{path}?{urlencode(query)}", body)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
-
-
 def dump_of(daemon, session):
-    status, data = request(daemon, "GET", "/pool/xmldbdump", session_id=session._session)
+    status, data = asked(daemon, "GET", "/pool/xmldbdump", session_id=session._session)
     assert status == 200
     return data
 
@@ -31,7 +21,7 @@ def restore(daemon, session, data, **query):
     """The task of a restore, when it has ended."""
     api = session.xenapi
     task = api.task.create("restore", "")
-    status, _ = request(daemon, "PUT", "/pool/xmldbdump", data, session_id=session._session, task_id=task, **query)
+    status, _ = asked(daemon, "PUT", "/pool/xmldbdump", data, session_id=session._session, task_id=task, **query)
     return status, ended(api, task)
 
 
@@ -104,19 +94,19 @@ def test_a_pool_that_is_put_back_keeps_what_is_on_its_disks(xapid_daemons):
     rest = {"sharable": False, "read_only": False, "other_config": {}, "xenstore_data": {}, "sm_config": {}, "tags": []}
     disk = api.VDI.create({**record, **rest})
     contents = bytes(range(256)) * 8192
-    assert request(daemon, "PUT", "/import_raw_vdi", contents, session_id=session._session, vdi=disk)[0] == 200
+    assert asked(daemon, "PUT", "/import_raw_vdi", contents, session_id=session._session, vdi=disk)[0] == 200
     pool = api.pool.get_all()[0]
     blob = api.pool.create_new_blob(pool, "b", "text/plain", True)
-    assert request(daemon, "PUT", "/blob", b"kept", session_id=session._session, ref=blob)[0] == 200
+    assert asked(daemon, "PUT", "/blob", b"kept", session_id=session._session, ref=blob)[0] == 200
     data = dump_of(daemon, session)
     api.pool.set_name_label(pool, "changed")
     status, record = restore(daemon, session, data)
     assert (status, record["status"]) == (200, "success")
     starts_again(session)
     assert api.pool.get_name_label(pool) != "changed"
-    status, body = request(daemon, "GET", "/export_raw_vdi", session_id=session._session, vdi=disk)
+    status, body = asked(daemon, "GET", "/export_raw_vdi", session_id=session._session, vdi=disk)
     assert (status, body == contents) == (200, True)
-    assert request(daemon, "GET", "/blob", ref=blob) == (200, b"kept")
+    assert asked(daemon, "GET", "/blob", ref=blob) == (200, b"kept")
 
 
 def test_a_new_pool_begins_with_a_dump(xapid_daemon, xapid_daemons, tmp_path):
@@ -144,8 +134,8 @@ def test_what_cannot_be_restored_changes_nothing(xapid_daemon):
 
 
 def test_a_dump_is_for_administrators_and_says_its_length(xapid_daemon):
-    assert request(xapid_daemon, "GET", "/pool/xmldbdump")[0] == 401
-    assert request(xapid_daemon, "PUT", "/pool/xmldbdump", b"x")[0] == 401
+    assert asked(xapid_daemon, "GET", "/pool/xmldbdump")[0] == 401
+    assert asked(xapid_daemon, "PUT", "/pool/xmldbdump", b"x")[0] == 401
     session = xapid_daemon.session()
     connection = http.client.HTTPSConnection(xapid_daemon.address, xapid_daemon.port, timeout=60, context=unverified())
     connection.putrequest("PUT", f"/pool/xmldbdump?session_id={session._session}")

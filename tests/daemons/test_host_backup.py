@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
 import tarfile
-from urllib.parse import urlencode
 
 import pytest
 
+from archives_over_https import asked
 from xapid.state.backup import BackupError
 from xapid.state.restore import RESTORED, put_in_place, unpack
-from xapid.testing.processes import unverified
 from xapid.testing.waiting import ended, starts_again
-
-
-def request(daemon, method, path, body=None, **query):
-    connection = http.client.HTTPSConnection(daemon.address, daemon.port, timeout=60, context=unverified())
-    try:
-        connection.request(method, f"{path}?{urlencode(query)}", body)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
 
 
 @pytest.fixture
@@ -34,7 +22,7 @@ def test_a_host_is_again_what_it_was_when_the_backup_was_made(kept, tmp_path):
     api = session.xenapi
     pool = api.pool.get_all()[0]
     api.pool.set_name_label(pool, "as it was")
-    status, data = request(kept, "GET", "/host_backup", session_id=session._session)
+    status, data = asked(kept, "GET", "/host_backup", session_id=session._session)
     assert status == 200
     (tmp_path / "backup.tar").write_bytes(data)
     with tarfile.open(tmp_path / "backup.tar") as archive:
@@ -42,11 +30,11 @@ def test_a_host_is_again_what_it_was_when_the_backup_was_made(kept, tmp_path):
     api.pool.set_name_label(pool, "changed")
     for broken in (b"rubbish", data[: len(data) // 2]):
         task = api.task.create("restore", "")
-        request(kept, "PUT", "/host_restore", broken, session_id=session._session, task_id=task)
+        asked(kept, "PUT", "/host_restore", broken, session_id=session._session, task_id=task)
         assert ended(api, task)["error_info"][0] == "RESTORE_SCRIPT_FAILED"
     assert not [path for path in (tmp_path / "state").iterdir() if path.name.startswith(".")]
     task = api.task.create("restore", "")
-    request(kept, "PUT", "/host_restore", data, session_id=session._session, task_id=task)
+    asked(kept, "PUT", "/host_restore", data, session_id=session._session, task_id=task)
     assert ended(api, task)["status"] == "success"
     starts_again(session)
     assert api.pool.get_name_label(pool) == "as it was"
@@ -56,7 +44,7 @@ def test_a_host_is_again_what_it_was_when_the_backup_was_made(kept, tmp_path):
 def test_a_restore_that_a_power_cut_interrupted_goes_on(kept, tmp_path):
     """Whatever has been put in its place already, the rest follows; what is no part of a backup stays."""
     session = kept.session()
-    _, data = request(kept, "GET", "/host_backup", session_id=session._session)
+    _, data = asked(kept, "GET", "/host_backup", session_id=session._session)
     kept.stop()
     (tmp_path / "backup.tar").write_bytes(data)
     state = tmp_path / "other"

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import XenAPI
 
+from refusals import refused
 from xapid.testing.processes import Daemon, Daemons
 from xapid.testing.waiting import until
 
 pytestmark = pytest.mark.daemon
 
 LIMIT = 60
-
-
-def refused(call: Any, *args: Any) -> list[str]:
-    with pytest.raises(XenAPI.Failure) as caught:
-        call(*args)
-    return list(caught.value.details)
 
 
 def logs_in(daemon: Daemon) -> list[str]:

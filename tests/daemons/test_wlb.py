@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-import XenAPI
 
 from archives_over_https import Api, request
 from balancer import Balancer, element, listed
+from refusals import refused
 from xapid.testing.processes import Daemon, Daemons
 from xapid.testing.waiting import until
 
@@ -63,12 +63,6 @@ def begin(api: Any, pool: str, balancer: Balancer) -> Callable[[], None]:
         balancer.asked.clear()
 
     return initialize
-
-
-def refused(call: Any, *args: Any) -> list[str]:
-    with pytest.raises(XenAPI.Failure) as caught:
-        call(*args)
-    return list(caught.value.details)
 
 
 def halted(api: Any, name: str = "v") -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from taker import taking
 from xapid.dispatch import tracing
 from xapid.dispatch.tracing import address
 
@@ -124,26 +123,8 @@ def test_without_the_library_nothing_is_traced_and_calls_go_on(xapid_server, api
 @pytest.fixture
 def collector():
     """Takes traces as collectors do."""
-    taken = []
-
-    class Taker(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            taken.append((self.path, self.headers["Content-Type"], body))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Taker)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", taken
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with taking() as collecting:
+        yield collecting
 
 
 def test_spans_go_to_a_collector_by_otlp(xapid_daemons, collector):
@@ -158,10 +139,10 @@ def test_spans_go_to_a_collector_by_otlp(xapid_daemons, collector):
         time.sleep(0.05)
     api.host.get_all()
     daemon.stop()
-    assert {(path, kind) for path, kind, _ in taken} == {("/v1/traces", "application/x-protobuf")}
+    assert {(one.path, one.content_type) for one in taken} == {("/v1/traces", "application/x-protobuf")}
     names = []
-    for _, _, body in taken:
-        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+    for one in taken:
+        for resource in ExportTraceServiceRequest.FromString(one.body).resource_spans:
             assert any(
                 each.key == "service.name" and each.value.string_value == "xapid" for each in resource.resource.attributes
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from twisted.internet import defer
 from twisted.internet.threads import deferToThread
 
 from http_in_memory import StubAuthenticator, StubDispatcher, call
+from slow_reader import size_of_all
 from xapid.http.server import HttpServer
 
 Connect = Callable[[], socket.socket]
@@ -124,12 +124,6 @@ async def test_a_client_that_reads_slowly_gets_all_of_an_answer_after_which_the_
     def read() -> int:
         with listening.tcp() as client:
             client.sendall(call("test.big", "8000", headers=CLOSE))
-            size = rested = 0
-            while data := client.recv(1 << 18):
-                size += len(data)
-                if size - rested > 1 << 18:
-                    rested = size
-                    time.sleep(0.05)
-            return size
+            return size_of_all(client)
 
     assert await deferToThread(read) > 8_000_000

@@ -25,6 +25,7 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.threads import deferToThread
 
 from http_in_memory import StubAuthenticator, StubDispatcher, call
+from slow_reader import size_of_all
 from xapid.certificates import pair as certificate
 from xapid.certificates.pair import Certificate
 from xapid.http.server import HttpServer
@@ -305,12 +306,6 @@ async def test_a_client_that_reads_slowly_gets_all_of_an_answer_after_which_the_
     def read() -> int:
         with listening.connect() as client:
             client.sendall(call("test.big", "8000", headers="Connection: close\r\n"))
-            size = rested = 0
-            while data := client.recv(1 << 18):
-                size += len(data)
-                if size - rested > 1 << 18:
-                    rested = size
-                    time.sleep(0.05)
-            return size
+            return size_of_all(client)
 
     assert await deferToThread(read) > 8_000_000

@@ -1,12 +1,8 @@
 from __future__ import annotations
 
 import pytest
-import XenAPI
 
-
-@pytest.fixture
-def api(xapid_session):
-    return xapid_session.xenapi
+from refusals import refused
 
 
 @pytest.fixture
@@ -17,12 +13,6 @@ def host(api):
 @pytest.fixture
 def network(api):
     return api.network.create({"name_label": "bonded", "other_config": {}})
-
-
-def refused(call, *args):
-    with pytest.raises(XenAPI.Failure) as caught:
-        call(*args)
-    return caught.value.details
 
 
 def physical(api, host):

@@ -7,18 +7,13 @@ import hashlib
 from types import SimpleNamespace
 
 import pytest
-import XenAPI
 
+from refusals import refused
 from xapid.operations.disk_contents import making, reading, writing
 
 MIB, GIB = 1 << 20, 1 << 30
 LARGE = 2040 * GIB
 """The largest disk that there can be as a VHD."""
-
-
-@pytest.fixture
-def api(xapid_session):
-    return xapid_session.xenapi
 
 
 @pytest.fixture
@@ -88,12 +83,6 @@ def extents(xapid_server):
         return xapid_server.clock.wait_for(work())
 
     return extents
-
-
-def refused(call, *args):
-    with pytest.raises(XenAPI.Failure) as caught:
-        call(*args)
-    return caught.value.details
 
 
 def test_clones_snapshots_and_copies_hold_what_their_source_held(api, make, write, read):

@@ -4,21 +4,16 @@ import datetime
 import xmlrpc.client
 
 import pytest
-import XenAPI
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from refusals import refused
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.evacuation_record import KEY
 from xapid.operations.host_settings import CLOCK_OFFSET
 from xapid.operations.updating import PACKAGES
-
-
-@pytest.fixture
-def api(xapid_session):
-    return xapid_session.xenapi
 
 
 @pytest.fixture
@@ -29,12 +24,6 @@ def host(api):
 @pytest.fixture
 def member(api, host):
     return next(ref for ref in api.host.get_all() if ref != host)
-
-
-def refused(call, *args):
-    with pytest.raises(XenAPI.Failure) as caught:
-        call(*args)
-    return caught.value.details
 
 
 def running_vm(api, host, name="v"):

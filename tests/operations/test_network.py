@@ -3,20 +3,10 @@ from __future__ import annotations
 import pytest
 import XenAPI
 
+from refusals import refused
 from xapid.operations import host_networking
 
 STALE = "OpaqueRef:00000000-0000-4000-8000-000000000001"
-
-
-@pytest.fixture
-def api(xapid_session):
-    return xapid_session.xenapi
-
-
-def refused(call, *args):
-    with pytest.raises(XenAPI.Failure) as caught:
-        call(*args)
-    return caught.value.details
 
 
 def make(api, **fields):

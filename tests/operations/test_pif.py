@@ -1,23 +1,13 @@
 from __future__ import annotations
 
 import pytest
-import XenAPI
 
-
-@pytest.fixture
-def api(xapid_session):
-    return xapid_session.xenapi
+from refusals import refused
 
 
 @pytest.fixture
 def host(api):
     return api.pool.get_master(api.pool.get_all()[0])
-
-
-def refused(call, *args):
-    with pytest.raises(XenAPI.Failure) as caught:
-        call(*args)
-    return caught.value.details
 
 
 def pif_of(api, host, device, vlan="-1"):

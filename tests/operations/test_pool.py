@@ -3,14 +3,10 @@ from __future__ import annotations
 import xmlrpc.client
 
 import pytest
-import XenAPI
+
+from refusals import refused
 
 STALE = "OpaqueRef:00000000-0000-4000-8000-000000000001"
-
-
-@pytest.fixture
-def api(xapid_session):
-    return xapid_session.xenapi
 
 
 @pytest.fixture
@@ -21,12 +17,6 @@ def pool(api):
 @pytest.fixture
 def master(api, pool):
     return api.pool.get_master(pool)
-
-
-def refused(call, *args):
-    with pytest.raises(XenAPI.Failure) as caught:
-        call(*args)
-    return caught.value.details
 
 
 def test_only_members_are_slaves(api, master):

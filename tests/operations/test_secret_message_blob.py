@@ -3,27 +3,16 @@ from __future__ import annotations
 import xmlrpc.client
 
 import pytest
-import XenAPI
 
+from refusals import refused
 from xapid.operations import alerts
 
 NEVER = xmlrpc.client.DateTime("19700101T00:00:00Z")
 
 
 @pytest.fixture
-def api(xapid_session):
-    return xapid_session.xenapi
-
-
-@pytest.fixture
 def uuid(api):
     return api.pool.get_uuid(api.pool.get_all()[0])
-
-
-def refused(call, *args):
-    with pytest.raises(XenAPI.Failure) as caught:
-        call(*args)
-    return caught.value.details
 
 
 def test_an_introduced_secret_keeps_its_uuid(api):

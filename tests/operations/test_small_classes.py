@@ -1,18 +1,6 @@
 from __future__ import annotations
 
-import pytest
-import XenAPI
-
-
-@pytest.fixture
-def api(xapid_session):
-    return xapid_session.xenapi
-
-
-def refused(call, *args):
-    with pytest.raises(XenAPI.Failure) as caught:
-        call(*args)
-    return caught.value.details
+from refusals import refused
 
 
 def test_a_gpu_group_with_gpus_stays(api):

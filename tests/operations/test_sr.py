@@ -7,6 +7,7 @@ import XenAPI
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from refusals import refused
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 
@@ -14,19 +15,8 @@ UUID = "5b1c2d3e-4f50-4a61-8b72-9c8d0e1f2a3b"
 
 
 @pytest.fixture
-def api(xapid_session):
-    return xapid_session.xenapi
-
-
-@pytest.fixture
 def host(api):
     return api.pool.get_master(api.pool.get_all()[0])
-
-
-def refused(call, *args):
-    with pytest.raises(XenAPI.Failure) as caught:
-        call(*args)
-    return caught.value.details
 
 
 def create(api, host, *, type="nfs", shared=True, device_config=None, size="1099511627776"):

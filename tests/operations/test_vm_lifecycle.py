@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import pytest
-import XenAPI
+
+from refusals import refused
 
 pytestmark = pytest.mark.xapid(duration_profile="instant", vms_per_host=1)
 
 NULL = "OpaqueRef:NULL"
-
-
-@pytest.fixture
-def api(xapid_session):
-    return xapid_session.xenapi
 
 
 @pytest.fixture
@@ -27,12 +23,6 @@ def running(api, vm, xapid_clock):
     api.VM.start(vm, False, False)
     xapid_clock.pass_time(3)
     return vm
-
-
-def refusal(call, *args):
-    with pytest.raises(XenAPI.Failure) as caught:
-        call(*args)
-    return caught.value.details
 
 
 def alerts(api, vm):
@@ -126,7 +116,7 @@ def test_a_suspended_vm_keeps_its_devices_and_loses_its_host(api, running):
     record = api.VM.get_record(running)
     assert (record["power_state"], record["suspend_VDI"]) == ("Running", NULL)
     assert "suspend" in record["allowed_operations"]
-    assert refusal(api.VDI.get_uuid, image["uuid"])[0] == "HANDLE_INVALID"
+    assert refused(api.VDI.get_uuid, image["uuid"])[0] == "HANDLE_INVALID"
     assert {"VM_SUSPENDED", "VM_RESUMED"} <= set(alerts(api, running))
 
 
@@ -143,14 +133,14 @@ def test_switching_off_a_suspended_vm_discards_its_memory(api, running):
     image = api.VM.get_suspend_VDI(running)
     api.VM.hard_shutdown(running)
     assert (api.VM.get_power_state(running), api.VM.get_suspend_VDI(running)) == ("Halted", NULL)
-    assert refusal(api.VDI.get_uuid, image)[0] == "HANDLE_INVALID"
+    assert refused(api.VDI.get_uuid, image)[0] == "HANDLE_INVALID"
 
 
 def test_a_suspended_vm_without_its_memory_is_switched_off(api, running):
     """Nobody can resume it."""
     api.VM.suspend(running)
     api.VDI.destroy(api.VM.get_suspend_VDI(running))
-    assert refusal(api.VM.resume, running, False, False)[0] == "VM_HAS_NO_SUSPEND_VDI"
+    assert refused(api.VM.resume, running, False, False)[0] == "VM_HAS_NO_SUSPEND_VDI"
     assert api.VM.get_power_state(running) == "Halted"
 
 
@@ -159,7 +149,7 @@ def test_without_an_sr_for_its_memory_a_vm_runs_on(api, running):
     api.pool.set_suspend_image_SR(pool, NULL)
     for host in api.host.get_all():
         api.host.set_suspend_image_sr(host, NULL)
-    assert refusal(api.VM.suspend, running) == ["VM_NO_SUSPEND_SR", running]
+    assert refused(api.VM.suspend, running) == ["VM_NO_SUSPEND_SR", running]
     assert api.VM.get_power_state(running) == "Running"
 
 
@@ -168,7 +158,7 @@ def test_a_guest_that_does_not_suspend_runs_on_and_leaves_no_image(api, vm, xapi
     api.VM.start(vm, False, False)
     xapid_clock.pass_time(3)
     disks = set(api.VDI.get_all())
-    assert refusal(api.VM.suspend, vm) == ["VM_FAILED_SUSPEND_ACKNOWLEDGMENT", vm]
+    assert refused(api.VM.suspend, vm) == ["VM_FAILED_SUSPEND_ACKNOWLEDGMENT", vm]
     assert (api.VM.get_power_state(vm), api.VM.get_suspend_VDI(vm)) == ("Running", NULL)
     assert set(api.VDI.get_all()) == disks
 
@@ -189,13 +179,13 @@ def test_a_vm_moves_to_another_host_and_keeps_its_age(api, running):
 def test_a_vm_does_not_move_to_a_disabled_host(api, running):
     target = next(host for host in api.host.get_all() if host != api.VM.get_resident_on(running))
     api.host.disable(target)
-    assert refusal(api.VM.pool_migrate, running, target, {}) == ["HOST_DISABLED", target]
+    assert refused(api.VM.pool_migrate, running, target, {}) == ["HOST_DISABLED", target]
 
 
 def test_start_on_names_what_is_wrong_with_the_host(api, vm):
     host = api.host.get_all()[1]
     api.host.disable(host)
-    assert refusal(api.VM.start_on, vm, host, False, False) == ["HOST_DISABLED", host]
+    assert refused(api.VM.start_on, vm, host, False, False) == ["HOST_DISABLED", host]
     api.host.enable(host)
     api.VM.start_on(vm, host, False, False)
     assert api.VM.get_resident_on(vm) == host
@@ -211,13 +201,13 @@ def test_start_on_names_what_is_wrong_with_the_host(api, vm):
 )
 def test_virtual_hardware_that_cannot_be_is_refused_at_start(api, vm, key, value, expected):
     api.VM.set_platform(vm, {key: value})
-    assert refusal(api.VM.start, vm, False, False) == expected
+    assert refused(api.VM.start, vm, False, False) == expected
     assert api.VM.get_power_state(vm) == "Halted"
 
 
 def test_a_guest_that_cannot_boot_leaves_the_vm_halted(api, vm):
     api.VM.add_to_other_config(vm, "simulator.boot", "fails")
-    assert refusal(api.VM.start, vm, False, False)[:2] == ["BOOTLOADER_FAILED", vm]
+    assert refused(api.VM.start, vm, False, False)[:2] == ["BOOTLOADER_FAILED", vm]
     record = api.VM.get_record(vm)
     assert (record["power_state"], record["scheduled_to_be_resident_on"]) == ("Halted", NULL)
 
@@ -225,7 +215,7 @@ def test_a_guest_that_cannot_boot_leaves_the_vm_halted(api, vm):
 def test_a_vm_that_is_too_big_for_every_host_is_told_how_much_is_missing(api, vm):
     size = str(1 << 40)
     api.VM.set_memory_limits(vm, size, size, size, size)
-    code, needed, available = refusal(api.VM.start, vm, False, False)
+    code, needed, available = refused(api.VM.start, vm, False, False)
     assert code == "HOST_NOT_ENOUGH_FREE_MEMORY"
     assert int(needed) > int(size) > int(available)
 
@@ -234,7 +224,7 @@ def test_a_hanging_guest_times_out_and_shutdown_falls_back_to_force(api, vm, xap
     api.VM.add_to_other_config(vm, "simulator.shutdown", "hangs")
     api.VM.start(vm, False, False)
     xapid_clock.pass_time(3)
-    assert refusal(api.VM.clean_shutdown, vm) == ["VM_SHUTDOWN_TIMEOUT", vm, "1200"]
+    assert refused(api.VM.clean_shutdown, vm) == ["VM_SHUTDOWN_TIMEOUT", vm, "1200"]
     assert api.VM.get_power_state(vm) == "Running"
     api.VM.shutdown(vm)
     assert api.VM.get_power_state(vm) == "Halted"
@@ -284,9 +274,9 @@ def test_a_crash_soon_after_the_start_switches_the_vm_off(api, vm, xapid_clock):
 
 
 def test_the_power_state_of_a_vm_with_a_domain_cannot_be_reset(api, running):
-    assert refusal(api.VM.power_state_reset, running) == ["DOMAIN_EXISTS", running, api.VM.get_domid(running)]
+    assert refused(api.VM.power_state_reset, running) == ["DOMAIN_EXISTS", running, api.VM.get_domid(running)]
     dom0 = api.host.get_control_domain(api.host.get_all()[0])
-    assert refusal(api.VM.power_state_reset, dom0)[0] in ("CANNOT_RESET_CONTROL_DOMAIN", "OPERATION_NOT_ALLOWED")
+    assert refused(api.VM.power_state_reset, dom0)[0] in ("CANNOT_RESET_CONTROL_DOMAIN", "OPERATION_NOT_ALLOWED")
 
 
 def test_virtual_cpus_and_memory_change_while_a_vm_runs(api, vm, xapid_clock):
@@ -296,7 +286,7 @@ def test_virtual_cpus_and_memory_change_while_a_vm_runs(api, vm, xapid_clock):
     api.VM.set_VCPUs_number_live(vm, "3")
     metrics = api.VM.get_metrics(vm)
     assert (api.VM.get_VCPUs_at_startup(vm), api.VM_metrics.get_VCPUs_number(metrics)) == ("3", "3")
-    assert refusal(api.VM.set_VCPUs_number_live, vm, "5")[0] == "INVALID_VALUE"
+    assert refused(api.VM.set_VCPUs_number_live, vm, "5")[0] == "INVALID_VALUE"
     half = str(int(api.VM.get_memory_static_max(vm)) // 2)
     api.VM.set_memory_dynamic_range(vm, half, half)
     api.VM.wait_memory_target_live(vm)

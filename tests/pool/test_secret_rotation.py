@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-import XenAPI
 from twisted.internet import defer
 
+from refusals import refused
 from xapid.datamodel.types import frozenmap
 from xapid.testing.neighbours import Neighbour, Street
 
@@ -18,12 +18,6 @@ STAGES = ("accept", "send", "members", "coordinator")
 def three(street: Street) -> Iterator[list[Neighbour]]:
     """A pool of three daemons, the coordinator first."""
     yield street.pool(3)
-
-
-def refused(call: object, *args: object) -> list[str]:
-    with pytest.raises(XenAPI.Failure) as caught:
-        call(*args)  # type: ignore[operator]
-    return list(caught.value.details)
 
 
 def holding(daemon: Neighbour) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import attrs
 import pytest
 import XenAPI
 
+from refusals import refused
 from xapid.pool.copies import make
 from xapid.testing.neighbours import Neighbour, Street
 
@@ -44,12 +45,6 @@ def designate(street: Street, coordinator: Neighbour, target: Neighbour) -> None
     api = coordinator.session().xenapi
     api.pool.designate_new_master(api.host.get_by_uuid(target.host))
     street.clock.pass_time(40)
-
-
-def refused(call: object, *args: object) -> list[str]:
-    with pytest.raises(XenAPI.Failure) as caught:
-        call(*args)  # type: ignore[operator]
-    return list(caught.value.details)
 
 
 # Handed over --------------------------------------------------------------------------------------------------------
