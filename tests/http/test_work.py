@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import XenAPI
 
+from http_in_memory import Web
 from xapid.auth.sessions import Identity
 from xapid.datamodel.errors import XenAPIError
 from xapid.http.exchange import Disconnected
 from xapid.http.work import Works
 from xapid.testing.in_process import Server
 from xapid.testing.logged import LoggedFailures
+from xapid.wire.call import Origin
 
 
 @pytest.fixture
@@ -30,7 +34,7 @@ def exchange(works: Works, sid: str = "", **arguments: str) -> Any:
     return SimpleNamespace(
         session=SimpleNamespace(session=works.services.sessions.open(identity, works.services.role.coordinator)),
         head=SimpleNamespace(argument=arguments.get),
-        origin=SimpleNamespace(host=""),
+        origin=Origin(),
         started=False,
         refused=refused,
         refuse=lambda status, more="": refused.append((status, more)),
@@ -94,3 +98,14 @@ def test_the_task_ends_with_the_work(
     assert (row.status, row.error_info, row.result) == (status, error, "" if problem else "<value>x</value>")
     assert bool(asking.refused) == (status == "failure" and not isinstance(problem, Disconnected))
     xapid_logged.flush(ZeroDivisionError)
+
+
+def test_a_task_carries_what_headers_say_of_it(web: Web, api: Any, xapid_session: XenAPI.Session) -> None:
+    headers = "X-HTTP-Other-Config-Batch: a é\r\nX-Other: b\r\n"
+    noted = {"http:batch": "a é"}
+    answer = web.ask("GET", f"/export_metadata?all=true&session_id={xapid_session._session}", headers=headers)
+    assert api.task.get_other_config(answer.headers["task-id"]) == noted
+    sr = api.SR.get_all()[0]
+    call = {"jsonrpc": "2.0", "method": "Async.SR.scan", "params": [xapid_session._session, sr], "id": 1}
+    answer = web.ask("POST", "/jsonrpc", json.dumps(call).encode(), headers)
+    assert api.task.get_other_config(json.loads(answer.body)["result"]) == noted

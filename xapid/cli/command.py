@@ -13,6 +13,7 @@ from xapid.cli.arguments import CommandLine
 from xapid.cli.failures import CommandFailed
 from xapid.cli.printer import Printer
 from xapid.cli.terminal import Terminal
+from xapid.cli.values import boolean
 
 
 @attrs.frozen(kw_only=True)
@@ -35,7 +36,7 @@ class Run:
     def is_set(self, name: str) -> bool:
         """Whether an option is given that needs no value. Raises :class:`CommandFailed` for one that is no yes or no."""
         value = self.args.find(name)
-        return value is not None and value.lower() in ("true", "t", "yes", "y", "1", "")
+        return value == "" or (value is not None and boolean(name, value))
 
     @property
     def is_forced(self) -> bool:

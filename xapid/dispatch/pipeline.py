@@ -293,7 +293,9 @@ class Dispatcher:
     def _start(self, endpoint: Endpoint, session: Session, args: list[Any], origin: Origin) -> str:
         """Carry a call out in the background, under a task that is returned and tells how it went."""
         subtask_of = origin.headers.get("subtask-of", NULL_REF)
-        task = self._services.tasks.for_async(endpoint.entry, session, self._here(origin), subtask_of=subtask_of)
+        task = self._services.tasks.for_async(
+            endpoint.entry, session, self._here(origin), subtask_of=subtask_of, other_config=origin.notes
+        )
 
         async def work() -> None:
             started = now()

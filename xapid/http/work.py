@@ -78,7 +78,8 @@ class Works:
         tasks, host = self.services.tasks, self.host(exchange)
         named, parent = exchange.head.argument("task_id"), exchange.head.argument("subtask_of")
         if named is None:
-            return tasks.named(label, session, host, subtask_of=NULL_REF if parent is None else parent)
+            subtask_of = NULL_REF if parent is None else parent
+            return tasks.named(label, session, host, subtask_of=subtask_of, other_config=exchange.origin.notes)
         self.db.get("task", named)
         if not session.unrestricted and not (session.auth_user_sid and session.auth_user_sid == tasks.owner(named)):
             self.services.rbac.require(session, ANY_TASK)

@@ -19,7 +19,7 @@ from xapid.database import Database
 from xapid.database.database import UNSTORABLE
 from xapid.database.row import Row as DatabaseRow
 from xapid.datamodel.catalogue import Entry
-from xapid.datamodel.types import EMPTY_MAP, NULL_REF, Type
+from xapid.datamodel.types import EMPTY_MAP, NULL_REF, Type, frozenmap
 from xapid.ids import Ids
 from xapid.tasks.running import NO_TYPE, Origin, Row, RunningTask
 
@@ -85,10 +85,18 @@ class Tasks:
         return self._run(RunningTask(self, origin, Row.WHILE_RUNNING, self._ids.ref(), parent))
 
     def for_async(
-        self, entry: Entry, caller: Caller, host: str, *, parent: RunningTask | None = None, subtask_of: str = NULL_REF
+        self,
+        entry: Entry,
+        caller: Caller,
+        host: str,
+        *,
+        parent: RunningTask | None = None,
+        subtask_of: str = NULL_REF,
+        other_config: Mapping[str, str] = EMPTY_MAP,
     ) -> RunningTask:
         """The task of an asynchronous call, visible from now on."""
-        return self.named(f"Async.{entry.name}", caller, host, parent=parent, subtask_of=subtask_of)
+        label = f"Async.{entry.name}"
+        return self.named(label, caller, host, parent=parent, subtask_of=subtask_of, other_config=other_config)
 
     def named(
         self,
@@ -99,9 +107,10 @@ class Tasks:
         description: str = "",
         parent: RunningTask | None = None,
         subtask_of: str = NULL_REF,
+        other_config: Mapping[str, str] = EMPTY_MAP,
     ) -> RunningTask:
         """A task of the server's own with any name, visible from now on and kept with its outcome."""
-        origin = _origin(label, caller, host, parent, subtask_of, description)
+        origin = attrs.evolve(_origin(label, caller, host, parent, subtask_of, description), other_config=other_config)
         task = RunningTask(self, origin, Row.KEPT, self._ids.ref(), parent)
         self.put_row(task.ref, origin)
         return self._run(task)
@@ -238,6 +247,7 @@ class Tasks:
                 session=origin.session,
                 resident_on=origin.host,
                 subtask_of=origin.subtask_of,
+                other_config=frozenmap(origin.other_config),
                 type=NO_TYPE,
                 **fields,
             )

@@ -8,14 +8,14 @@ comes and goes within one turn would be no event either.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from xapid.datamodel.errors import XenAPIError
-from xapid.datamodel.types import NULL_REF, Type
+from xapid.datamodel.types import EMPTY_MAP, NULL_REF, Type
 
 if TYPE_CHECKING:
     from xapid.tasks.registry import Tasks
@@ -49,6 +49,7 @@ class Origin:
     host: str
     description: str = ""
     subtask_of: str = NULL_REF
+    other_config: Mapping[str, str] = EMPTY_MAP
 
 
 class RunningTask:

@@ -7,7 +7,7 @@ must be written in, and a :class:`Dispatcher` turns the three into an :data:`Ans
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Loose = Any
 """A value as the notation gave it, before any type is known: str, int, float, bool, None, list, dict with text keys,
 :class:`DateText` or bytes (from ``<base64>``). Text is a plain ``str``, or :class:`BrokenText`."""
+
+_NOTE: Final = "x-http-other-config-"
 
 Answer = list[bytes]
 """The body of an answer, in pieces that are never joined: its length is the sum of theirs."""
@@ -93,6 +95,11 @@ class Origin:
     hangup: Hangup = attrs.field(factory=Hangup, eq=False, repr=False)
     certificates: Callable[[], Sequence[Any]] = attrs.field(default=tuple, eq=False, repr=False)
     """The certificate that the client proved to own over TLS, and those that it sent along; mostly there is none."""
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What the ``other_config`` of its task is to hold: headers ``x-http-other-config-KEY``, as ``http:KEY``."""
+        return {f"http:{name[len(_NOTE) :]}": text for name, text in self.headers.items() if name.startswith(_NOTE)}
 
 
 class Codec(Protocol):
