@@ -172,6 +172,20 @@ def test_a_file_is_rotated_and_read_from_the_oldest_line_that_is_left(tmp_path):
     again.close()
 
 
+def test_whoever_reads_the_log_misses_nothing_and_sees_nothing_twice_when_files_move_on(tmp_path):
+    store = FileStore(tmp_path / "audit.log", size=20, kept=3)
+    for number in range(6):
+        store.append(f"line {number:03}")
+    reading = store.lines()
+    read = [next(reading)]
+    for number in range(6, 10):
+        store.append(f"line {number:03}")
+        store.flush()
+    read += reading
+    assert read == [f"line {number:03}" for number in range(6)]
+    store.close()
+
+
 def test_lines_are_in_the_file_by_the_end_of_the_turn(db, clock, root, tmp_path):
     audit = AuditLog(db, clock, FileStore(tmp_path / "audit.log"))
     for _ in range(2):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -118,15 +118,16 @@ class FileStore:
         self._file.write(b"".join(block))
 
     def lines(self) -> Iterator[str]:
-        """Every line that is left, from the oldest file to the newest."""
+        """Every line that is left, from the oldest file to the newest, also if files move on while they are read."""
         self.flush()
-        for path in reversed(self._paths()):
-            try:
-                with path.open(encoding="utf-8", errors="replace") as file:
-                    for line in file:
-                        yield line.rstrip("\n")
-            except FileNotFoundError:
-                continue
+        with ExitStack() as opened:
+            files = []
+            for path in reversed(self._paths()):
+                with suppress(FileNotFoundError):
+                    files.append(opened.enter_context(path.open(encoding="utf-8", errors="replace")))
+            for file in files:
+                for line in file:
+                    yield line.rstrip("\n")
 
     def close(self) -> None:
         """Let go of the file."""
