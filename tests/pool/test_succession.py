@@ -190,7 +190,11 @@ def test_a_former_coordinator_takes_over_again_after_a_host_has_left(street: Str
     api = a.session().xenapi
     api.pool.eject(api.host.get_by_uuid(c.host))
     street.clock.pass_time(60)
+    b.die()
+    b.live_again()
+    street.clock.pass_time(60)
     assert [place.host for place in b.federation.common.peers.own_places()] == [b.host]
+    api.pool.sync_database()
     a.die()
     street.clock.pass_time(10)
     local(b).xenapi.pool.emergency_transition_to_master()
