@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from xapid.agent.values import AgentFailure
 from xapid.datamodel.types import frozenmap
 
 pytestmark = pytest.mark.xapid(duration_profile="instant", vms_per_host=1)
@@ -444,3 +445,38 @@ def test_an_interface_on_virtual_functions_does_not_move(api, host, sriov, vm_on
     network = api.PIF.get_network(api.network_sriov.get_logical_PIF(sriov))
     _, vif = vm_on(network)
     assert refused(api.VIF.move, vif, a_network(api))[0] == "OPERATION_NOT_ALLOWED"
+
+
+# Hosts that do not do as they are told ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def away(api, xapid_server, monkeypatch):
+    """A member's physical interface, which its host cannot bring anything up on."""
+    pool = api.pool.get_all()[0]
+    host = next(ref for ref in api.host.get_all() if ref != api.pool.get_master(pool))
+
+    async def fails(pif):
+        raise AgentFailure("unreachable", (api.host.get_uuid(host),))
+
+    monkeypatch.setattr(xapid_server.pool.services.agents.get(host).network, "pif_plug", fails)
+    return next(ref for ref in api.host.get_PIFs(host) if api.PIF.get_management(ref))
+
+
+def made_of(api):
+    return [set(getattr(api, cls).get_all()) for cls in ("PIF", "VLAN", "tunnel", "network_sriov")]
+
+
+@pytest.mark.parametrize("what", ["VLAN", "VLANs of the pool", "tunnel", "SR-IOV"])
+def test_what_a_host_does_not_bring_up_is_not_made(api, away, change, refused, what):
+    network = a_network(api)
+    change(away, capabilities=("sriov",))
+    before, host = made_of(api), api.PIF.get_host(away)
+    calls = {
+        "VLAN": (api.VLAN.create, away, "77", network),
+        "VLANs of the pool": (api.pool.create_VLAN, api.PIF.get_device(away), network, "77"),
+        "tunnel": (api.tunnel.create, away, network),
+        "SR-IOV": (api.network_sriov.create, away, network),
+    }
+    assert refused(*calls[what]) == ["CANNOT_CONTACT_HOST", host]
+    assert made_of(api) == before

@@ -187,6 +187,18 @@ async def plug(context: Context, ref: str) -> None:
         follow_management(tx, db, ref)
 
 
+async def plug_new(context: Context, ref: str, *made: str) -> None:
+    """Bring a PIF up that was just made. If that fails, it is gone again, with what was ``made`` along with it."""
+    try:
+        await plug(context, ref)
+    except BaseException:
+        with context.db.transaction() as tx:
+            for each in (*made, ref):
+                if context.db.find(each) is not None:
+                    tx.destroy(each)
+        raise
+
+
 async def take_down(context: Context, ref: str) -> None:
     """Bring a PIF down on its host, what builds on it first; without any check."""
     db = context.db

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xapid.datamodel.errors import XenAPIError
-from xapid.operations.cabling import NO_MAC, add_pif, check_managed, check_network_free, plug, take_down
+from xapid.operations.cabling import NO_MAC, add_pif, check_managed, check_network_free, plug_new, take_down
 from xapid.operations.context import Context
 from xapid.placement.virtual_functions import remaining_capacity
 
@@ -28,7 +28,7 @@ async def create(context: Context, pif: str, network: str) -> str:
             tx, device=base.device, network=network, host=base.host, MAC=NO_MAC, MTU=base.MTU, metrics=base.metrics
         )
         sriov = tx.create("network_sriov", physical_PIF=pif, logical_PIF=logical, configuration_mode="sysfs")
-    await plug(context, logical)
+    await plug_new(context, logical, sriov)
     return sriov
 
 

@@ -8,11 +8,12 @@ from xapid.operations.cabling import (
     add_pif,
     check_managed,
     check_network_free,
+    has_address,
     is_on_sriov,
     is_sriov_logical,
     is_tunnel_access,
     next_device,
-    plug,
+    plug_new,
 )
 from xapid.operations.context import Context
 from xapid.operations.pif import db_forget
@@ -45,12 +46,8 @@ async def create(context: Context, transport_PIF: str, network: str, protocol: s
             MTU=base.MTU,
         )
         tunnel = tx.create("tunnel", access_PIF=access, transport_PIF=transport_PIF, protocol=protocol)
-    try:
-        await plug(context, access)
-    except XenAPIError as error:
-        if error.code != "TRANSPORT_PIF_NOT_CONFIGURED":
-            raise
-        # A tunnel may be made before its transport has an address; it stays down until then.
+    if has_address(base):  # a tunnel may be made before its transport has one; it stays down until then
+        await plug_new(context, access, tunnel)
     return tunnel
 
 

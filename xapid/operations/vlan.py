@@ -14,7 +14,7 @@ from xapid.operations.cabling import (
     is_on_sriov,
     is_sriov_logical,
     is_tunnel_access,
-    plug,
+    plug_new,
 )
 from xapid.operations.context import Context
 
@@ -57,7 +57,7 @@ async def create(context: Context, tagged_PIF: str, tag: int, network: str) -> s
             VLAN_master_of=vlan,
         )
         tx.update(vlan, untagged_PIF=untagged)
-    await plug(context, untagged)
+    await plug_new(context, untagged, vlan)
     return vlan
 
 
