@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 import XenAPI
+from twisted.internet.defer import Deferred
+
+from xapid.datamodel.errors import XenAPIError
 
 pytestmark = pytest.mark.xapid(duration_profile="realistic")
 
@@ -73,3 +76,32 @@ def test_a_vm_that_goes_on_while_images_of_its_memory_are_compared_gets_none(api
     with pytest.raises(XenAPI.Failure, match="VM_BAD_POWER_STATE"):
         api.VM.set_suspend_VDI(vm, other)
     assert (api.VM.get_power_state(vm), api.VM.get_suspend_VDI(vm)) == ("Running", "OpaqueRef:NULL")
+
+
+class Silent:
+    """A file of which nothing comes."""
+
+    def __init__(self):
+        self._waiting = Deferred()
+
+    async def read(self):
+        await self._waiting
+        return b""
+
+    def close(self):
+        if not self._waiting.called:
+            self._waiting.errback(XenAPIError("IMPORT_ERROR_PREMATURE_EOF"))
+
+
+def test_an_import_of_a_file_of_which_nothing_comes_can_be_cancelled(api, xapid_server, xapid_clock, monkeypatch):
+    async def fetch(url):
+        return Silent()
+
+    monkeypatch.setattr(xapid_server.pool.services.elsewhere, "fetch", fetch)
+    sr = api.pool.get_default_SR(api.pool.get_all()[0])
+    task = getattr(api.Async.VM, "import")("https://192.0.2.1/vm.xva", sr, False, False)
+    xapid_clock.pass_time(60)
+    assert api.task.get_allowed_operations(task) == ["cancel"]
+    api.task.cancel(task)
+    xapid_clock.pass_time(1)
+    assert api.task.get_status(task) == "cancelled"

@@ -18,7 +18,11 @@ async def import_(context: Context, url: str, sr: str, full_restore: bool, force
     place = place_for_disks(context, None if sr == NULL_REF else sr, None)
     fetched = await context.services.elsewhere.fetch(url)
     try:
-        return await take_in(context, fetched.read, Request(sr=place.ref, restore=full_restore, force=force))
+        with context.task.cancellable(fetched.close):
+            return await take_in(context, fetched.read, Request(sr=place.ref, restore=full_restore, force=force))
+    except XenAPIError:
+        context.task.check_cancelled()
+        raise
     finally:
         fetched.close()
 

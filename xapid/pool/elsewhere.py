@@ -34,6 +34,8 @@ from xapid.wire.xmlrpc import parse_value
 
 HTTPS: Final = 443
 REDIRECTS: Final = 5
+STALLED: Final = 600.0
+"""Seconds without a byte after which a file counts as broken off."""
 _HELD: Final = 1 << 20
 _LARGEST_HEAD: Final = 64 << 10
 _POLL: Final = 0.1
@@ -89,7 +91,8 @@ class Elsewhere:
                 headers.addRawHeader("Authorization", f"Basic {b64encode(pair.encode()).decode()}")
             bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
             try:
-                response: Any = await agent.request(b"GET", quote(bare, safe="%/:=&?~#+!$,;'@()*[]").encode(), headers)
+                asking = agent.request(b"GET", quote(bare, safe="%/:=&?~#+!$,;'@()*[]").encode(), headers)
+                response: Any = await asking.addTimeout(TIMEOUT, self._reactor)
             except (ConnectError, ResponseFailed, defer.TimeoutError, OSError, ValueError) as problem:
                 raise XenAPIError("IMPORT_ERROR", f"{_shown(parts)} cannot be reached") from problem
             if response.code in _MOVED and response.headers.hasHeader("location"):
@@ -99,7 +102,7 @@ class Elsewhere:
             if response.code != _OK:
                 response.deliverBody(_Dropped())
                 raise XenAPIError("IMPORT_ERROR", f"{_shown(parts)} answered {response.code}")
-            fetched = Fetched()
+            fetched = Fetched(self._reactor)
             response.deliverBody(fetched)
             return fetched
         raise XenAPIError("IMPORT_ERROR", f"more than {REDIRECTS} redirects")
@@ -132,7 +135,8 @@ class _Dropped(Protocol):
 class Fetched(Protocol):
     """A body, read as fast as it is wanted."""
 
-    def __init__(self) -> None:
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
         self._parts: list[bytes] = []
         self._held = 0
         self._over: Failure | None = None
@@ -150,10 +154,15 @@ class Fetched(Protocol):
         self._wake()
 
     async def read(self) -> bytes:
-        """Some of it; empty at the end, also when the other side broke off: what was fetched says whether it is all there."""
+        """Some of it; empty at the end. Errors: IMPORT_ERROR_PREMATURE_EOF, when the other side breaks off or falls silent."""
         while not self._parts and self._over is None:
             self._waiting = defer.Deferred()
-            await self._waiting
+            try:
+                await self._waiting.addTimeout(STALLED, self._reactor)
+            except defer.TimeoutError as problem:
+                self._waiting = None
+                self.close()
+                raise XenAPIError("IMPORT_ERROR_PREMATURE_EOF") from problem
         data, self._parts = b"".join(self._parts), []
         if self._held > _HELD and self.transport is not None and self._over is None:
             IPushProducer(self.transport).resumeProducing()
@@ -216,7 +225,7 @@ class OtherPool:
         for _ in range(REDIRECTS + 1):
             endpoint = wrapClientTLS(Unverified(), HostnameEndpoint(self._reactor, address, port, timeout=TIMEOUT))
             try:
-                upload = cast(_Upload, await endpoint.connect(Factory.forProtocol(_Upload)))
+                upload = cast(_Upload, await endpoint.connect(Factory.forProtocol(lambda: _Upload(self._reactor))))
             except (ConnectError, OSError) as problem:
                 raise unreachable() from problem
             status, location = await upload.begin(target, address)
@@ -252,7 +261,8 @@ class _Upload(Protocol):
 
     _wire: Any
 
-    def __init__(self) -> None:
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
         self._received = b""
         self._head: defer.Deferred[None] = defer.Deferred()
         self._drained: defer.Deferred[None] | None = None
@@ -265,7 +275,11 @@ class _Upload(Protocol):
     async def begin(self, target: str, host: str) -> tuple[int, str]:
         """Send the head; returns the status of the answer and where it points. Servers answer before they read the body."""
         self._wire.write(f"PUT {target} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: xapid\r\n\r\n".encode())
-        await self._head
+        try:
+            await self._head.addTimeout(TIMEOUT, self._reactor)
+        except defer.TimeoutError as problem:
+            self.close()
+            raise unreachable() from problem
         head = self._received.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
         words = head[0].split()
         if len(words) < 2 or not words[1].isdigit():
