@@ -241,7 +241,7 @@ async def assemble(
         populate(db, counts, addresses, now, ids, port=site.port, certificate=site.certificate)
     secrets = PoolSecrets(db)
     secrets.ensure(ids)
-    sessions = Sessions(db, ids, clock)
+    sessions = Sessions(db, ids, clock, config.session_lifetime)
     passwords = Passwords(db, run)
     rbac = Rbac(api, db)
     role = Role(db, with_ports=config.allow_mixed_ports)

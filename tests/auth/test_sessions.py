@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from xapid.auth.sessions import INACTIVE_AFTER, LIMIT_PER_NAME, LIMIT_UNNAMED, ROOT, TOUCH_AFTER, Identity
+from xapid.auth.sessions import LIFETIME, LIMIT_PER_NAME, LIMIT_UNNAMED, ROOT, TOUCH_AFTER, Identity
 from xapid.datamodel.catalogue import catalogue
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
@@ -121,7 +121,7 @@ def test_messages_between_hosts_are_refused_to_clients(sessions):
 def test_sessions_end_after_a_day_without_use(sessions, clock):
     idle, used = sessions.open(ROOT, HOST), sessions.open(ROOT, HOST)
     local = sessions.open_local(HOST)
-    clock.advance(INACTIVE_AFTER)
+    clock.advance(LIFETIME)
     sessions.get(used.ref)
     clock.advance(1)
     sessions.collect()
@@ -134,7 +134,7 @@ def test_an_unused_session_lives_while_it_or_its_parent_owns_unfinished_tasks(se
     child = sessions.open(ROOT, HOST, parent=parent.ref)
     with db.transaction() as tx:
         tx.create("task", session=parent.ref, status=status)
-    clock.advance(INACTIVE_AFTER + 1)
+    clock.advance(LIFETIME + 1)
     sessions.collect()
     assert (parent.ended, child.ended) == (ends, ends)
 
@@ -158,7 +158,7 @@ def test_the_least_recently_used_sessions_beyond_a_groups_limit_end(sessions, cl
 def test_collecting_happens_every_half_minute_until_stopped(sessions, clock: Clock):
     session = sessions.open(ROOT, HOST)
     sessions.start()
-    clock.advance(INACTIVE_AFTER)
+    clock.advance(LIFETIME)
     assert not session.ended
     clock.advance(30)
     assert session.ended
@@ -170,3 +170,14 @@ def test_collecting_happens_every_half_minute_until_stopped(sessions, clock: Clo
 def test_a_session_does_not_show_its_reference_when_printed(sessions):
     session = sessions.open(ROOT, HOST)
     assert session.ref not in repr(session)
+
+
+@pytest.mark.xapid(session_lifetime=60)
+def test_how_long_idle_sessions_live_is_a_setting(xapid_server, xapid_session, xapid_clock):
+    sessions, ref = xapid_server.pool.services.sessions, xapid_session._session
+    for _ in range(3):
+        xapid_clock.pass_time(45)
+        assert xapid_session.xenapi.session.get_originator(ref) is not None
+    assert sessions.find(ref) is not None
+    xapid_clock.pass_time(95)
+    assert sessions.find(ref) is None

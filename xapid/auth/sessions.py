@@ -30,8 +30,8 @@ from xapid.ids import Ids
 log = Logger()
 
 TOUCH_AFTER: Final = 600.0
-"""Seconds for which ``last_active`` may be out of date; so most calls write nothing."""
-INACTIVE_AFTER: Final = 24 * 3600.0
+"""Seconds for which ``last_active`` may be out of date at most; so most calls write nothing."""
+LIFETIME: Final = 24 * 3600.0
 COLLECT_EVERY: Final = 30.0
 LIMIT_PER_NAME: Final = 500
 """Sessions of one directory user, or of root under one originator."""
@@ -109,10 +109,13 @@ class Session:
 class Sessions:
     """Every session of the pool, and the local ones of hosts that this process is."""
 
-    def __init__(self, db: Database, ids: Ids, clock: IReactorTime) -> None:
+    def __init__(self, db: Database, ids: Ids, clock: IReactorTime, lifetime: float = LIFETIME) -> None:
+        """``lifetime`` is how many seconds a session lives that nobody uses."""
         self._db = db
         self._ids = ids
         self._clock = clock
+        self._lifetime = lifetime
+        self._touch_after = min(TOUCH_AFTER, lifetime / 2)
         self._live: dict[str, Session] = {}
         self._local: dict[str, Session] = {}
         self._loop = LoopingCall(self.collect)
@@ -135,7 +138,7 @@ class Sessions:
         session = self._live.get(ref)
         if session is None:
             raise XenAPIError("SESSION_INVALID", ref)
-        if self._clock.seconds() - session.last_active > TOUCH_AFTER:
+        if self._clock.seconds() - session.last_active > self._touch_after:
             self._touch(session)
         return session
 
@@ -260,8 +263,8 @@ class Sessions:
             self._loop.stop()
 
     def collect(self) -> None:
-        """End sessions that were not used for a day and own no unfinished task, and the oldest beyond a group's limit."""
-        horizon = self._clock.seconds() - INACTIVE_AFTER
+        """End sessions that nobody used for long and that own no unfinished task, and the oldest beyond a group's limit."""
+        horizon = self._clock.seconds() - self._lifetime
         for session in list(self._local.values()):
             if session.last_active < horizon:
                 self.destroy(session.ref)
