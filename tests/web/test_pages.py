@@ -177,6 +177,13 @@ def test_every_page_fits_on_its_screen(visit: Callable[..., Visitor], api, phone
     assert page.evaluate("() => document.documentElement.dataset.theme") == "dark"
 
 
+def test_an_address_that_is_none_leads_to_a_page(visitor: Visitor) -> None:
+    visitor.go("vm/%")
+    expect(visitor.page.get_by_role("link", name="Hosts").first).to_be_visible()
+    visitor.go("vms")
+    expect(visitor.page.get_by_role("link", name="vm-3-1")).to_be_visible()
+
+
 def test_a_server_that_is_away_is_waited_for(visit: Callable[..., Visitor], api) -> None:
     visitor = visit()
     visitor.log_in()
