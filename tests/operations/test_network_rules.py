@@ -480,3 +480,17 @@ def test_what_a_host_does_not_bring_up_is_not_made(api, away, change, refused, w
     }
     assert refused(*calls[what]) == ["CANNOT_CONTACT_HOST", host]
     assert made_of(api) == before
+
+
+def test_a_bond_that_a_host_does_not_bring_up_leaves_everything_as_it_was(api, away, refused):
+    host = api.PIF.get_host(away)
+    other = next(ref for ref in api.host.get_PIFs(host) if ref != away and api.PIF.get_physical(ref))
+
+    def everything():
+        return {cls: getattr(api, cls).get_all_records() for cls in ("PIF", "VLAN", "tunnel", "Bond", "VIF", "host")}
+
+    network, members = a_network(api), [away, other]
+    before = everything()
+    assert any(vlan["tagged_PIF"] in members for vlan in before["VLAN"].values())
+    assert refused(api.Bond.create, network, members, "", "balance-slb", {}) == ["CANNOT_CONTACT_HOST", host]
+    assert everything() == before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from xapid.database import Database, Row, Transaction
@@ -53,6 +53,7 @@ async def create(context: Context, network: str, members: tuple[str, ...], MAC: 
     _check_members(db, pifs)
     primary = _primary(pifs)
     vifs = _local_vifs(db, primary.host, [pif.network for pif in pifs])
+    before = [*pifs, *_built_on(db, pifs), *(db.get("VIF", vif) for vif in vifs)]
     with db.transaction() as tx:
         bond = tx.create(
             "Bond", primary_slave=primary.ref, mode=mode, properties=settings, auto_update_mac=not MAC, links_up=len(pifs)
@@ -78,9 +79,38 @@ async def create(context: Context, network: str, members: tuple[str, ...], MAC: 
             tx.update(db.get("PIF", pif.ref), **NO_ADDRESS, bond_slave_of=bond)
         for vif in vifs:
             tx.update(vif, network=network)
-    await plug(context, upper)
+    try:
+        await plug(context, upper)
+    except BaseException:
+        _take_back(db, before, upper, bond)
+        raise
     await _follow(context, vifs)
     return bond
+
+
+def _built_on(db: Database, pifs: list[Row]) -> Iterator[Row]:
+    """The VLANs and tunnels of PIFs, and the PIFs of these VLANs."""
+    for pif in pifs:
+        for vlan in (db.get("VLAN", ref) for ref in pif.VLAN_slave_of):
+            yield vlan
+            yield db.get("PIF", vlan.untagged_PIF)
+        yield from (db.get("tunnel", ref) for ref in pif.tunnel_transport_PIF_of)
+
+
+_TOUCHED: Mapping[str, tuple[str, ...]] = {
+    "PIF": (*NO_ADDRESS, "bond_slave_of", "device"), "VLAN": ("tagged_PIF",), "tunnel": ("transport_PIF",), "VIF": ("network",),
+}  # fmt: skip
+"""What making a bond changes, by class."""
+
+
+def _take_back(db: Database, before: list[Row], upper: str, bond: str) -> None:
+    """The bond could not be brought up: it is gone, and all else is as it was ``before``."""
+    with db.transaction() as tx:
+        for row in before:
+            if row.ref in db.table(row.kind):
+                tx.update(row.ref, **{name: getattr(row, name) for name in _TOUCHED[row.kind]})
+        for ref in (db.get("PIF", upper).metrics, upper, bond):
+            tx.destroy(ref)
 
 
 async def destroy(context: Context, self: str) -> None:
