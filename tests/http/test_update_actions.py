@@ -181,6 +181,21 @@ def test_a_bundle_has_so_many_documents_at_most(web, api, session, pool, tmp_pat
     assert "too many" in api.task.get_error_info(task)[1]
 
 
+def test_a_bundle_that_cannot_be_kept_is_refused(web, api, session, pool, tmp_path, xapid_server):
+    """Here a document lies below another one."""
+    xapid_server.pool.services.offers._directory = tmp_path / "kept"
+    make(tmp_path / "other")
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as archive:
+        archive.add(tmp_path / "other", "bundle")
+        for name in ("bundle/repodata/a", "bundle/repodata/a/b"):
+            archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    api.pool.set_repositories(pool, [api.Repository.introduce_bundle("bundle", "")])
+    task = api.task.create("bundle", "")
+    web.ask("PUT", f"/bundle?session_id={session}&task_id={task}", data.getvalue())
+    assert api.task.get_error_info(task) == ["BUNDLE_SYNC_FAILED"]
+
+
 def test_packages_of_the_former_kind_are_refused(web, api, session):
     task = api.task.create("patch", "")
     assert web.ask("PUT", f"/pool_patch_upload?session_id={session}&task_id={task}", b"an image").status == 200

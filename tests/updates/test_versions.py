@@ -21,6 +21,11 @@ def test_versions_that_are_spelled_otherwise_are_the_same(one, other):
     assert compare(one, other) == 0
 
 
+def test_numbers_may_be_of_any_length():
+    assert compare("1" * 5000, "2" + "0" * 4999) == -1
+    assert compare("0" * 5000 + "1", "1") == 0
+
+
 def test_an_epoch_weighs_more_than_a_version_and_that_more_than_a_release():
     editions = ["0:9-9", "1:1-1", "1:1-2", "1:2-1"]
     packages = [parse("xen.x86_64", edition) for edition in editions]

@@ -127,10 +127,9 @@ class UpdateActions:
                 await _receive(exchange, file)
                 documents = await self._services.run(lambda: _documents(file))
             try:
-                offer = understood(documents)
-            except BadMetadata as problem:
+                updating.take(self._db, self._services, row, understood(documents))
+            except (BadMetadata, OSError) as problem:
                 raise XenAPIError("BUNDLE_SYNC_FAILED") from problem
-            updating.take(self._db, self._services, row, offer)
 
     def _bundle_repository(self) -> Any:
         """Errors: BUNDLE_REPO_NOT_ENABLED."""

@@ -39,6 +39,7 @@ GUIDANCE: Final[Mapping[str, str]] = {
 _APPLICABILITY: Final = ("name", "arch", "inequality", "epoch", "version", "release")
 _INEQUALITIES: Final = ("lt", "lte", "eq", "gte", "gt")
 _UNKNOWN: Final = "RebootHost"
+_EPOCH = re.compile(r"[0-9]{1,10}")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d))?")
 
 
@@ -216,7 +217,7 @@ def _applicabilities(element: Any) -> Iterator[Applicability]:
         text = {name: (each.findtext(name) or "").strip() for name in _APPLICABILITY}
         epoch = text.pop("epoch")
         if text["inequality"] in _INEQUALITIES and all(text.values()):
-            yield Applicability(epoch=int(epoch) if epoch.isdecimal() else 0, **text)
+            yield Applicability(epoch=int(epoch) if _EPOCH.fullmatch(epoch) else 0, **text)
 
 
 def _livepatches(element: Any) -> Iterator[dict[str, str]]:
@@ -243,7 +244,7 @@ def _packages(element: Any) -> Iterator[Package]:
 def _package(name: str, arch: str, version: Any, code: str) -> Package:
     epoch = str(version.get("epoch") or version.get("ver-epoch") or "0")
     number, release = version.get("version") or version.get("ver"), version.get("release") or version.get("rel")
-    if not number or not release or not epoch.isdecimal():
+    if not number or not release or not _EPOCH.fullmatch(epoch):
         raise BadMetadata(code, f"package {name} has no version")
     return Package(name, arch, int(epoch), str(number), str(release))
 

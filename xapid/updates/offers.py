@@ -17,7 +17,7 @@ import attrs
 from xapid.updates import metadata
 from xapid.updates.metadata import LARGEST, BadMetadata, Update
 from xapid.updates.versions import Package
-from xapid.whole_files import write_whole
+from xapid.whole_files import sync_directory, write_whole
 
 REPOMD: Final = "repodata/repomd.xml"
 _KINDS: Final = ("primary", "updateinfo")
@@ -114,16 +114,22 @@ class Offers:
     def put(self, uuid: str, offer: Offer) -> None:
         """The repository offers this now. It is on disk when this returns, where offers are kept.
 
-        Raises ValueError for documents that would come to lie elsewhere.
+        Raises ValueError for documents that would come to lie elsewhere, and OSError; what was kept before stays then.
         """
         if any(path.startswith("/") or ".." in path.split("/") for path in offer.documents):
             raise ValueError("a document leads out of its repository")
         if self._directory is not None:
-            folder = self._directory / uuid
-            shutil.rmtree(folder, ignore_errors=True)
-            for path, data in sorted(offer.documents.items(), key=lambda item: item[0] == REPOMD):
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                write_whole(folder / path, data)
+            folder, new = self._directory / uuid, self._directory / f".{uuid}.new"
+            shutil.rmtree(new, ignore_errors=True)
+            try:
+                for path, data in offer.documents.items():
+                    (new / path).parent.mkdir(parents=True, exist_ok=True)
+                    write_whole(new / path, data)
+                shutil.rmtree(folder, ignore_errors=True)
+                new.replace(folder)
+                sync_directory(self._directory)
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
         self._known[uuid] = offer
 
     def forget(self, uuid: str) -> None:

@@ -24,7 +24,10 @@ def _key(part: str | None) -> tuple[int, int, str]:
         return _TILDE, 0, ""
     if part == "^":
         return _CARET, 0, ""
-    return (_NUMBER, int(part), "") if part.isdigit() else (_WORD, 0, part)
+    if not part.isdigit():
+        return _WORD, 0, part
+    digits = part.lstrip("0")
+    return _NUMBER, len(digits), digits
 
 
 def compare(one: str, other: str) -> int:
