@@ -64,6 +64,19 @@ def test_a_host_does_not_fill_while_it_empties(world, host, current, refused):
         assert world.refused(host, name) == ("OTHER_OPERATION_IN_PROGRESS", "host", host, current, f"OpaqueRef:{current}")
 
 
+def test_a_host_publishes_during_a_rolling_upgrade_what_empties_and_fills_it_and_refuses_no_more_than_ever(world, host):
+    world.set(world.pool, other_config=frozenmap({"rolling_upgrade_in_progress": "true"}))
+    world.set(host)
+    assert set(world.row(host).allowed_operations) == {"evacuate", "provision"}
+    assert world.refused(host, "vm_start") == ()
+    world.set(host, enabled=False)
+    assert set(world.row(host).allowed_operations) == {"evacuate", "provision"}
+    assert world.refused(host, "reboot") == ()
+    world.set(world.pool, other_config=frozenmap())
+    world.set(host)
+    assert {"reboot", "vm_start"} <= set(world.row(host).allowed_operations)
+
+
 def test_an_idle_pool_allows_all_but_what_it_has_already(world):
     world.set(world.pool)
     assert set(world.row(world.pool).allowed_operations) == set(POOL.split())

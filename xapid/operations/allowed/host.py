@@ -20,6 +20,9 @@ EXCLUDED_BY["reboot"] |= {"shutdown", "apply_updates"}
 EXCLUDED_BY["shutdown"] |= {"reboot", "apply_updates"}
 EXCLUDED_BY["apply_updates"] = {"reboot", "shutdown"}
 EXCLUDED_BY["enable"] = {"apply_updates"}
+DURING_UPGRADE = {"evacuate", "provision"}
+"""All that is published while the hosts of a pool run different versions. The rest works all the same: whoever upgrades hosts
+restarts them."""
 
 
 @attrs.frozen(eq=False, slots=False)
@@ -53,6 +56,10 @@ def _has_power_on_mode(host: HostFacts, operation: str) -> Refusal | None:
     return None if host.row.power_on_mode else ("HOST_POWER_ON_MODE_DISABLED",)
 
 
+def _published(host: HostFacts, operation: str) -> bool:
+    return operation in DURING_UPGRADE or not host.upgrading
+
+
 RULES: Rules[HostFacts] = Rules(
     "host",
     (
@@ -66,4 +73,5 @@ RULES: Rules[HostFacts] = Rules(
         Rule(_dead, {"power_on"}),
         Rule(_has_power_on_mode, {"power_on"}),
     ),
+    published=_published,
 )  # fmt: skip

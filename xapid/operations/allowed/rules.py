@@ -88,6 +88,8 @@ class Rules(Generic[F]):
     rules: tuple[Rule[F], ...]
     dependants: Callable[[Database, Row], Iterable[Row]] = lambda db, row: ()
     """The objects whose allowed operations follow from those of an object of this class."""
+    published: Callable[[F, str], bool] = lambda facts, operation: True
+    """Whether an operation may stand in ``allowed_operations`` just now. One that does not stand there may still be called."""
     _chains: dict[str, Chain[F]] = attrs.field(factory=dict, init=False)
     _known: dict[Hashable, tuple[str, ...]] = attrs.field(factory=dict, init=False)
 
@@ -122,7 +124,11 @@ class Rules(Generic[F]):
 
     def asked(self, facts: F) -> tuple[str, ...]:
         """The same, as the rules themselves say it."""
-        return tuple(operation for operation in self.advertised if self.refusal(facts, operation) is None)
+        return tuple(
+            operation
+            for operation in self.advertised
+            if self.published(facts, operation) and self.refusal(facts, operation) is None
+        )
 
 
 def in_progress(row: Row, *, cls: str | None = None, ref: str | None = None) -> Refusal:
