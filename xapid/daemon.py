@@ -90,6 +90,7 @@ class Daemon:
         self._keeping: Keeping | None = None
         directory = self.config.state_directory
         self._state = None if directory is None else StateDirectory(directory)
+        self._files = None if config.web_root is None else WebRoot(config.web_root)
         self._showing = Showing(self.config, self._state, reactor, None if former is None else former._showing)
         if directory is not None and put_in_place(directory):
             log.info("a backup was put in the place of what was kept")
@@ -260,6 +261,7 @@ class Daemon:
             agents=self.pool.services.pool.accept,
             limits=Limits(body_size=self.config.max_body),
             fast=not self.config.no_fast_path,
+            has_file=lambda path: self._files is not None and self._files.has(path),
         )
         self._servers.append(server)
         return server
@@ -278,7 +280,7 @@ class Daemon:
         return Neighbours(self._reactor, members, lambda known: self._showing.client_tls(known, HTTP_PROTOCOL))
 
     def _root(self, authenticator: HttpAuthenticator) -> Serve:
-        files = WebConsole().serve if self.config.web_root is None else WebRoot(self.config.web_root).serve
+        files = WebConsole().serve if self._files is None else self._files.serve
         gate = Gate(authenticator)
         report = ResourceReport(self.pool.db, self.pool.services, self._reactor, gate, files)
         return OwnView(self._measures, self._problem, self._reactor, gate=gate, otherwise=report.serve).serve

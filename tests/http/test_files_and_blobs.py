@@ -61,6 +61,25 @@ def test_files_are_served_with_type_and_length(web: Site, path: str, body: bytes
     assert (answer.status, answer.body, answer.headers["content-type"]) == (200, body, content_type)
 
 
+def test_a_file_may_be_called_as_an_action_begins(web: Site, tmp_path: Path) -> None:
+    """The action answers for its own path, for all below it, and for what is no file."""
+    root = tmp_path / "web"
+    (root / "console-1f.js").write_text("script")
+    (root / "console").mkdir()
+    (root / "console" / "page.html").write_text("page")
+    (root / "export").write_text("not this")
+    files = WebRoot(root)
+    web.serve(actions={"get_root": files.serve}, has_file=files.has)
+    assert get(web, "/console-1f.js?v=2").body == b"script"
+    for path, action in (
+        ("/console", "connect_console_ws"), ("/console/", "connect_console_ws"), ("/console/page.html", "connect_console_ws"),
+        ("/consoles", "connect_console_ws"), ("/console-1f.css", "connect_console_ws"), ("/export", "get_export"),
+    ):  # fmt: skip
+        answer = get(web, path)
+        assert (answer.status, answer.headers["www-authenticate"]) == (401, f'Basic realm="{action}"')
+    assert web.client().ask("PUT /export-1f.js HTTP/1.1\r\n\r\n").status == 403
+
+
 @pytest.mark.parametrize(
     "path", ["/../secret", "/%2e%2e/secret", "/..%2fsecret", "//etc/passwd", "/link", "/sub/none", "/%00", "/" + "a" * 5000]
 )

@@ -24,6 +24,14 @@ class WebRoot:
     def __init__(self, directory: Path) -> None:
         self._directory = directory.resolve()
 
+    def has(self, path: str) -> bool:
+        """Whether a path is that of a file."""
+        file = self._open(self._directory, path)
+        if file is None:
+            return False
+        file.close()
+        return True
+
     async def serve(self, exchange: Exchange) -> None:
         """Serves ``GET`` of any path."""
         file = self._open(self._directory, exchange.head.path)

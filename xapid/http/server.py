@@ -81,11 +81,13 @@ class HttpServer(ServerFactory):
         routes: Routes | None = None,
         fast: bool = True,
         only: Serve | None = None,
+        has_file: Callable[[str], bool] = lambda path: False,
     ) -> None:
         """``host`` is the reference of the host that answers here. ``agents`` makes the protocol for a client that came
         for ``xapid-agent/1`` with the certificate of the given fingerprint, or None if the pool does not know it. Unless
         ``fast``, every request is read as if it were the first of its kind. With ``only``, that serves every ``GET``, and
-        nothing else is served.
+        nothing else is served. ``has_file`` tells the paths of files that the action ``get_root`` serves although they
+        begin like the path of another action.
         """
         self.dispatcher = dispatcher
         self.host = host
@@ -107,6 +109,7 @@ class HttpServer(ServerFactory):
         self._routes = routes or Routes()
         self._fast = fast
         self._only = only
+        self._has_file = has_file
         xml = xmlrpc.decode if fast else xmlrpc.decode_slowly
         self._calls: Mapping[str, Decode] = {"post_jsonrpc": jsonrpc.decode, **dict.fromkeys(_XML_CALLS, xml)}
         self._decoders: dict[tuple[str, str], Decode] = {}
@@ -204,7 +207,7 @@ class HttpServer(ServerFactory):
         head = exchange.head
         task = head.argument("task_id") or ""
         doing.set(Doing(number(head.headers.get(REQUEST_ID)), f"{head.method} {head.path}", task))
-        action = self._routes.find(head.method, head.path)
+        action = self._routed(head)
         if self._only is not None and head.method == "GET":
             await self._only(exchange)
         elif self._only is not None or not self._routes.knows(head.method):
@@ -219,6 +222,15 @@ class HttpServer(ServerFactory):
             await self._serve_open(exchange, action)
         else:
             await self._serve_guarded(exchange, action)
+
+    def _routed(self, head: Head) -> HttpAction | None:
+        """The action that a request reaches. Files of a web interface may be called what they like: ``/console-1f.js`` is one,
+        if it is there, and the console everywhere else.
+        """
+        action = self._routes.find(head.method, head.path)
+        if action is None or head.method != "GET" or head.path[len(action.path) :][:1] in ("", "/") or action.path == "/":
+            return action
+        return self._routes.find("GET", "/") if self._has_file(head.path) else action
 
     def _redirect_to_https(self, exchange: Exchange) -> None:
         name = _PORT.sub("", exchange.head.headers["host"])
