@@ -20,6 +20,7 @@ from xapid.http.exchange import Serve
 from xapid.http.refused_actions import REFUSED
 from xapid.http.report_actions import ReportActions
 from xapid.http.rrd_actions import RrdActions
+from xapid.http.rrd_upload import RrdUpload
 from xapid.http.sharing_actions import SharingActions
 from xapid.http.update_actions import UpdateActions
 from xapid.http.vdi_actions import VdiActions
@@ -45,6 +46,7 @@ def actions(
         **VmActions(works).actions,
         **VdiActions(works).actions,
         **RrdActions(db, services, clock).actions,
+        **RrdUpload(db, services, clock).actions,
         **ConsoleActions(db, services).actions,
         **DatabaseActions(works).actions,
         **BackupActions(works, state, lambda file: _back_up(state, file), lambda file: _restore(state, file)).actions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import ssl
@@ -55,6 +56,16 @@ def get(url: str) -> tuple[int, bytes]:
         return refusal.code, refusal.read()
 
 
+def put(url: str, body: bytes) -> tuple[int, str]:
+    """Status, and where else the upload belongs."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPSConnection(parts.netloc, timeout=LIMIT, context=unverified())
+    connection.request("PUT", f"{parts.path}?{parts.query}", body)
+    answer = connection.getresponse()
+    connection.close()
+    return answer.status, answer.headers.get("Location", "")
+
+
 def test_a_member_serves_consoles_and_statistics(pair: tuple[Daemon, Daemon]) -> None:
     """The VM's console is at the member and answers there; its figures are too, and the client's task is ended."""
     leader, joiner = pair
@@ -94,3 +105,15 @@ def test_a_member_serves_consoles_and_statistics(pair: tuple[Daemon, Daemon]) ->
     assert get(f"{base}/rrd_updates?start=-60&session_id=OpaqueRef:none")[0] == 401
     assert get(f"{leader.url}/vm_rrd?uuid={uuid}&{login}")[0] == 200
     assert get(f"{base}/vm_rrd?uuid=unknown&{login}")[0] == 404
+
+    _, document = get(f"{base}/vm_rrd?uuid={uuid}&{login}")
+    document = document.replace(b"<name>memory<", b"<name>memory_elsewhere<")
+    task = api.task.create("past", "")
+    asked = f"/rrd?uuid={uuid}&{login}&task_id={quote(task)}"
+    assert put(f"{leader.url}{asked}", b"") == (302, f"{base}{asked}")
+    assert put(f"{base}{asked}", document) == (200, "")
+    assert api.task.get_status(task) == "success"
+    assert b"<name>memory_elsewhere<" in get(f"{base}/vm_rrd?uuid={uuid}&{login}")[1]
+    asked = f"/rrd?uuid=unknown&{login}"
+    assert put(f"{base}{asked}", b"") == (302, f"{leader.url}{asked}")
+    assert put(f"{leader.url}{asked}", b"") == (404, "")

@@ -100,6 +100,21 @@ class Ring:
         self._data = values
         self._next = 0
 
+    def fill_in(self, other: Ring, columns: Sequence[int]) -> None:
+        """What another ring of this step knows and this one does not. ``columns``: for each of the other's, the number here."""
+        newest = max(self.last if self.rows else 0, other.last if other.rows else 0)
+        oldest = min(ring.last - (ring.rows - 1) * self.step for ring in (self, other) if ring.rows) if newest else 0
+        oldest = max(oldest, newest - (self.capacity - 1) * self.step)
+        whole = array("d")
+        for time in range(oldest, newest + 1, self.step) if newest else ():
+            row = self.row(time) or array("d", [nan]) * self.columns
+            for number, value in zip(columns, other.row(time) or (), strict=False):
+                if isnan(row[number]):
+                    row[number] = value
+            whole.extend(row)
+        if newest:
+            self.refill(newest, whole)
+
     def part(self, after: int) -> Ring:
         """A copy of the rows that ended after a moment; it stays as it is."""
         copy = Ring(self.step, self.capacity, self.columns, self.last)
@@ -178,6 +193,26 @@ class Archive:
             rows = finer.span(end - step, end)
             values = [consolidate(function, rows[number::width], expected) for number in range(width)]
             ring.put(end, array("d", values))
+
+    def fill_in(self, other: Archive) -> None:
+        """What other archives of the object know and these do not: moments before, and data sources that are not here."""
+        self.arrange(dict.fromkeys((*self.names, *other.names)))
+        columns = [self.names.index(name) for name in other.names]
+        for function in other.functions:
+            if function not in self._chains:
+                fine, *coarser = next(iter(self._chains.values()))
+                rings = (Ring(ring.step, ring.capacity, ring.columns, ring.last) for ring in coarser)
+                self._chains[function] = (fine, *rings)
+        done: set[int] = set()
+        for function in other.functions:
+            for ring, more in zip(self._chains[function], other.rings(function), strict=True):
+                if id(ring) not in done:
+                    done.add(id(ring))
+                    ring.fill_in(more, columns)
+        self.updated = max(self.updated, other.updated)
+        newest = self.rings(self.functions[0])[0].row(self.updated)
+        if newest is not None:
+            self.latest = tuple(newest)
 
     def arrange(self, names: Iterable[str], anew: str | None = None) -> None:
         """Other columns from now on. What was known of those that stay is kept, except of ``anew``."""

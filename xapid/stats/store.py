@@ -87,6 +87,15 @@ class Store:
         self._series[key] = series
         self._asked[key] = series.asked
 
+    def fill_in(self, kind: Kind, uuid: str, archive: Archive) -> None:
+        """What is known elsewhere of an object, beside what is known here, which counts where both know something."""
+        series = self._series.get((kind, uuid))
+        if series is not None:
+            series.archive.fill_in(archive)
+            return
+        asked = self._asked.setdefault((kind, uuid), set())
+        self._series[kind, uuid] = Series(kind, uuid, "", archive, {}, archive.updated, asked)
+
     def drop(self, kind: Kind, uuid: str) -> None:
         """The object is no more."""
         self._series.pop((kind, uuid), None)
