@@ -52,6 +52,8 @@ def test_json_has_its_own_path_and_type_without_charset(site: Site, path: str) -
         ("1.0", "Connection: keep-alive\r\n", "keep-alive"),
         ("1.1", "Connection: Keep-Alive\r\n", "keep-alive"),
         ("1.1", "connection: CLOSE\r\n", "close"),
+        ("1.1", "TE: gzip\r\nConnection: TE, close\r\n", "close"),
+        ("1.0", "Connection: TE, Keep-Alive\r\n", "keep-alive"),
     ],
 )
 def test_the_connection_is_kept_as_version_and_header_say(site: Site, version: str, header: str, connection: str) -> None:

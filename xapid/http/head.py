@@ -127,8 +127,8 @@ def parse(block: bytes) -> Head:
         else:
             length_is_bad = True
     is_old = major == "1" and minor == "0"
-    connection = headers.get("connection", "").lower()
-    keep_alive = connection == "keep-alive" if is_old else connection != "close"
+    wishes = {word.strip() for word in headers.get("connection", "").lower().split(",")}
+    keep_alive = "keep-alive" in wishes if is_old else "close" not in wishes
     if length_is_bad or "transfer-encoding" in headers:
         keep_alive = False
     version = "HTTP/1.0" if is_old else "HTTP/1.1"
