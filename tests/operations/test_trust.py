@@ -11,6 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
+from xapid.agent.values import AgentFailure
 from xapid.certificates import pair
 from xapid.certificates.pair import Certificate
 from xapid.testing.in_process import Server, config
@@ -102,8 +103,6 @@ def test_what_is_wrong_with_an_authority_is_told_in_order(api, refused, held) ->
 
 
 def test_a_host_that_does_not_take_it_leaves_it_with_nobody(xapid_server: Server, api, refused, held, monkeypatch) -> None:
-    from xapid.agent.values import AgentFailure
-
     async def fail(*args: object) -> None:
         raise AgentFailure("unreachable")
 
@@ -111,6 +110,22 @@ def test_a_host_that_does_not_take_it_leaves_it_with_nobody(xapid_server: Server
     monkeypatch.setattr(xapid_server.pool.services.agents.get(last).certificates, "trust", fail)
     assert refused(api.pool.install_ca_certificate, "a.pem", pem()) == ["CANNOT_CONTACT_HOST", last]
     assert held() == [set()] * 3
+    assert api.pool.certificate_list() == []
+
+
+def test_a_host_that_goes_away_does_not_leave_it_with_the_others(xapid_server: Server, api, refused, held, monkeypatch) -> None:
+    """Of three hosts, the last does not take it, and the one before cannot be told to drop it."""
+    master = api.pool.get_master(api.pool.get_all()[0])
+    first, second, third = sorted(api.host.get_all(), key=lambda ref: ref != master)
+
+    async def fails(*args: object) -> None:
+        raise AgentFailure("unreachable", ("host",))
+
+    agents = xapid_server.pool.services.agents
+    monkeypatch.setattr(agents.get(third).certificates, "trust", fails)
+    monkeypatch.setattr(agents.get(second).certificates, "distrust", fails)
+    assert refused(api.pool.install_ca_certificate, "ours.pem", pem()) == ["CANNOT_CONTACT_HOST", third]
+    assert dict(zip(api.host.get_all(), held(), strict=True))[first] == set()
     assert api.pool.certificate_list() == []
 
 

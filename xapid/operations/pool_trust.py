@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from cryptography import x509
@@ -238,7 +239,8 @@ async def _trust(context: Context, name: str, kind: str, pem: str) -> None:
             await agent.certificates.trust(name, kind, pem)
         except (AgentFailure, XenAPIError) as problem:
             for each in done:
-                await each.certificates.distrust(name, kind)
+                with suppress(AgentFailure):  # a host that is away gets what the coordinator has when it returns
+                    await each.certificates.distrust(name, kind)
             raise XenAPIError("CANNOT_CONTACT_HOST", host.ref) from problem
         done.append(agent)
 
