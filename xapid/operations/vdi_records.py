@@ -20,8 +20,13 @@ def _refuse(context: Context, vdi: str) -> None:
 
 
 def pool_introduce(context: Context, *params: Any) -> str:
+    """Errors: INVALID_VALUE for sizes that no disk has."""
+    fields = named("pool_introduce", params)
+    for name in ("virtual_size", "physical_utilisation"):
+        if fields[name] < 0:
+            raise XenAPIError("INVALID_VALUE", name, str(fields[name]))
     with context.db.transaction() as tx:
-        ref = tx.create("VDI", **named("pool_introduce", params))
+        ref = tx.create("VDI", **fields)
         allowed.refresh(tx, context.db, context.db.get("VDI", ref))
     return ref
 

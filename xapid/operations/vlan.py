@@ -37,8 +37,7 @@ async def create(context: Context, tagged_PIF: str, tag: int, network: str) -> s
             raise XenAPIError("NETWORK_INCOMPATIBLE_WITH_VLAN_ON_SRIOV", network)
         if not is_sriov_logical(base) and is_on_sriov(db, pif):
             raise XenAPIError("NETWORK_INCOMPATIBLE_WITH_VLAN_ON_BRIDGE", network)
-    if tag not in _TAGS:
-        raise XenAPIError("VLAN_TAG_INVALID", str(tag))
+    _check_tag(tag)
     if any(db.get("VLAN", ref).tag == tag for ref in base.VLAN_slave_of):
         raise XenAPIError("PIF_VLAN_EXISTS", base.device)
     if any(db.get("VIF", ref).trunks for ref in target.VIFs):
@@ -75,7 +74,13 @@ async def destroy(context: Context, self: str) -> None:
 def pool_introduce(context: Context, tagged_PIF: str, untagged_PIF: str, tag: int, other_config: Any) -> str:
     db = context.db
     db.get("PIF", tagged_PIF)
+    _check_tag(tag)
     with db.transaction() as tx:
         vlan = tx.create("VLAN", tagged_PIF=tagged_PIF, untagged_PIF=untagged_PIF, tag=tag, other_config=other_config)
         tx.update(db.get("PIF", untagged_PIF), VLAN_master_of=vlan)
     return vlan
+
+
+def _check_tag(tag: int) -> None:
+    if tag not in _TAGS:
+        raise XenAPIError("VLAN_TAG_INVALID", str(tag))

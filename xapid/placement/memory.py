@@ -18,7 +18,8 @@ _ASSUMED_VCPUS: Final = 64
 def overhead(domain_type: str, vcpus_max: int, static_max: int, shadow_multiplier: float) -> int:
     """Bytes that virtualization adds to a VM's own memory: page tables, shadow memory, and a shim where there is one."""
     static_mib = _mib_up(static_max)
-    shadow = max(1, int(min(_MOST_MIB, _mib_up((256 * vcpus_max + 2 * static_mib) * _PAGE) * shadow_multiplier)))
+    wanted = _mib_up((256 * vcpus_max + 2 * static_mib) * _PAGE) * shadow_multiplier
+    shadow = int(max(1, min(_MOST_MIB, wanted)))  # a multiplier may be infinite, or no number
     extra = 1 if domain_type == "pv" else 2
     shim = 23 + static_mib // 90 if domain_type == "pv_in_pvh" else 0
     return min(_MOST_MIB, extra + shadow + _mib_up(38 * vcpus_max * _PAGE) + shim) * MIB
