@@ -145,16 +145,25 @@ async def _send_domain(context: Context, journey: Journey, there: Any, arrived: 
     try:
         await there.call("VM.pool_migrate_complete", arrived, journey.dest["host"])
     except BaseException as error:
-        with translated(context.db, vm.ref):
-            await hypervisor.unpause(vm.uuid)
-        if isinstance(error, XenAPIError):
-            raise
-        raise XenAPIError(
-            "VM_MIGRATE_FAILED", vm.ref, name_of_host(journey), journey.dest["host"], type(error).__name__
-        ) from error
+        if not await _runs(there, arrived):
+            with translated(context.db, vm.ref):
+                await hypervisor.unpause(vm.uuid)
+            if isinstance(error, XenAPIError):
+                raise
+            raise XenAPIError(
+                "VM_MIGRATE_FAILED", vm.ref, name_of_host(journey), journey.dest["host"], type(error).__name__
+            ) from error
     with translated(context.db, vm.ref):
         await hypervisor.shutdown(vm.uuid, "hard", 0.0)
     set_halted(context.db, vm)
+
+
+async def _runs(there: Any, vm: str) -> bool:
+    """Whether a VM goes on in the other pool, although it did not say so: it must not in both."""
+    try:
+        return bool(await there.call("VM.get_power_state", vm) == "Running")
+    except XenAPIError:
+        return False
 
 
 async def _clean_up(there: Any, vms: list[str], disks: list[str]) -> None:
