@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import tarfile
+import time
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 import pytest
 import XenAPI
@@ -175,3 +178,22 @@ def test_what_goes_wrong_is_said_with_its_code(visitor: Visitor, api) -> None:
     visitor.button("Connect")
     visitor.done("Connect")
     assert api.PBD.get_currently_attached(pbd)
+
+
+def test_a_vm_is_exported_and_the_session_stays_out_of_the_address(visitor: Visitor, api) -> None:
+    """A cookie has it for as long as the request takes to leave, for that path alone."""
+    template = next(ref for ref, vm in api.VM.get_all_records().items() if vm["name_label"] == "Other install media")
+    ref = api.VM.clone(template, "exported")
+    api.VM.provision(ref)
+    open_vm(visitor, api, ref)
+    with visitor.page.expect_download() as started:
+        visitor.more("Export as XVA")
+    url = started.value.url
+    assert url.endswith(f"/export?{urlencode({'ref': ref})}")
+    with tarfile.open(started.value.path()) as archive:
+        assert "ova.xml" in archive.getnames()
+    (cookie,) = visitor.page.context.cookies(url)
+    assert (cookie["path"], cookie["secure"], cookie["sameSite"]) == ("/export", True, "Strict")
+    assert 0 < cookie["expires"] - time.time() <= 10
+    assert visitor.page.context.cookies(visitor.daemon.url) == []
+    api.VM.destroy(ref)

@@ -2,8 +2,9 @@
 
 The files are few and are kept in memory, plain and compressed. A browser asks each time whether one has changed, and is
 told so by its tag, so that an upgrade of the server is an upgrade of the console. What the headers forbid is what an
-attacker would need: other scripts than these, scripts in pages, frames around it, requests to elsewhere. It needs no
-cookie: the session lives in its page, so a request from another site has nothing to ride on.
+attacker would need: other scripts than these, scripts in pages, frames around it, requests to elsewhere. The session lives
+in its page, so a request from another site has nothing to ride on; a cookie has it only while a download begins, for the
+path of that download and for requests of these pages.
 """
 
 from __future__ import annotations

@@ -1,8 +1,11 @@
-// The user's session: it lives in this tab, in no cookie, and ends with the tab, with logging out, or when the server says so.
+// The user's session: it lives in this tab, in no cookie but for the moment in which a download begins, and ends with the tab,
+// with logging out, or when the server says so.
 
 import { rpc, XenError } from "./rpc.ts";
 
 const KEY = "xapid.session";
+/** Seconds that the request for a download has to leave the browser. */
+const LEAVING = 10;
 const ROLES = ["pool-admin", "pool-operator", "vm-power-admin", "vm-admin", "vm-operator", "read-only"];
 
 interface SessionRecord {
@@ -51,6 +54,16 @@ export class Session {
       this.notice(problem);
       throw problem;
     }
+  }
+
+  /**
+   * Has the browser fetch a file. The cookie is for that path, and gone when the request has left: an address would stay in
+   * histories and logs, with the session in it.
+   */
+  download(path: string, query: Record<string, string>): void {
+    const only = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `session_id=${this.ref}; Path=${path}; Max-Age=${LEAVING}; SameSite=Strict${only}`;
+    location.assign(`${path}?${new URLSearchParams(query)}`);
   }
 
   private notice(problem: unknown): void {

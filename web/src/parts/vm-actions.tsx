@@ -105,7 +105,7 @@ export function VmActions({ vm, self }: { vm: Vm; self: string }) {
       label: "Export as XVA",
       icon: "download",
       refused: right("http/get_export") ?? why("VM.get_record", "export"),
-      onPress: () => location.assign(`/export?${new URLSearchParams({ session_id: app.session.ref, ref: self })}`),
+      onPress: () => app.session.download("/export", { ref: self }),
     },
     { label: "Delete…", kind: "danger", refused: why("VM.destroy", "destroy"), onPress: () => setAsking("delete") },
   ];
