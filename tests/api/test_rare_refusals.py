@@ -215,10 +215,32 @@ def test_metadata_whose_disks_and_networks_are_nowhere_make_no_vm(api, put):
     assert set(api.VM.get_all()) == before
 
 
-def failure(put, document):
+@pytest.mark.parametrize(
+    ("vm", "vbd", "error"),
+    [
+        ({"power_state": "Suspended"}, {}, ["IMPORT_ERROR_ATTACHED_DISKS_NOT_FOUND"]),
+        ({"power_state": "Running"}, {}, ["IMPORT_ERROR_ATTACHED_DISKS_NOT_FOUND"]),
+        ({"power_state": "Suspended"}, {"currently_attached": False}, []),
+        ({"power_state": "Halted"}, {}, []),
+        ({"power_state": "Suspended", "domain_type": "hvm"}, {"type": "CD", "mode": "RO"}, []),
+        ({"power_state": "Suspended", "domain_type": "pv"}, {"type": "CD"}, ["IMPORT_ERROR_ATTACHED_DISKS_NOT_FOUND"]),
+        ({"power_state": "Suspended", "domain_type": "pv"}, {"type": "CD", "empty": True}, []),
+    ],
+)
+def test_a_vm_that_was_on_does_not_come_without_the_disks_that_it_had_attached(api, put, vm, vbd, error):
+    """Not even by force: the image of its memory would speak of disks that are not there."""
+    before, document = set(api.VM.get_all()), objects(MIB)
+    fields = {"VM": vm, "VBD": {"currently_attached": True, **vbd}}
+    for entry in document:
+        entry["snapshot"] = {**entry["snapshot"], **fields.get(entry["class"], {})}
+    assert failure(put, document, "&force=true") == error
+    assert len(set(api.VM.get_all()) - before) == (0 if error else 1)
+
+
+def failure(put, document, query=""):
     data, buffer = value({"version": VERSION, "objects": document}).encode(), io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as out:
         info = tarfile.TarInfo("ova.xml")
         info.size = len(data)
         out.addfile(info, io.BytesIO(data))
-    return put("/import_metadata", buffer.getvalue())["error_info"]
+    return put("/import_metadata", buffer.getvalue(), query)["error_info"]

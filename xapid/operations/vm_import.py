@@ -82,13 +82,14 @@ class Import:
     async def create(self) -> None:
         """Make everything but the contents of disks. On failure there is something to undo.
 
-        Errors: VM_BAD_POWER_STATE, VM_TO_IMPORT_IS_NOT_NEWER_VERSION and DUPLICATE_MAC_SEED when restoring; what
-        :class:`Matches` finds missing; what making disks and networks fails with.
+        Errors: VM_BAD_POWER_STATE, VM_TO_IMPORT_IS_NOT_NEWER_VERSION and DUPLICATE_MAC_SEED when restoring;
+        IMPORT_ERROR_ATTACHED_DISKS_NOT_FOUND; what :class:`Matches` finds missing; what making disks and networks fails with.
         """
         vms = [found for found in self._document.of("VM") if not found.fields.get("is_control_domain", False)]
         self._check()
         self._to_replace(vms)
         self._match_disks()
+        self._check_attached(vms)
         if self._request.dry_run:
             return
         for disk in self._document.of("VDI"):
@@ -183,6 +184,23 @@ class Import:
                 except XenAPIError:
                     if not (self._request.force or self._request.dry_run):
                         raise
+
+    def _check_attached(self, vms: list[Object]) -> None:
+        """That VMs which were not off find what was in their drives, since their memory speaks of it. A CD may be ejected from
+        what is no PV guest, and the sender of a VM that comes live ejects its media.
+
+        Errors: IMPORT_ERROR_ATTACHED_DISKS_NOT_FOUND.
+        """
+        on = {vm.id: vm.fields for vm in vms if vm.fields.get("power_state", "Halted") != "Halted"}
+        for vbd in self._document.of("VBD"):
+            vm, disk = on.get(vbd.fields.get("VM", NULL_REF)), vbd.fields.get("VDI", NULL_REF)
+            if vm is None or vbd.fields.get("empty") or not vbd.fields.get("currently_attached", False):
+                continue
+            found = disk in self.targets or self._refs.get(disk, NULL_REF) != NULL_REF
+            coming = self._request.dry_run and self._request.live and vm["power_state"] != "Suspended"
+            type_ = effective_type(vm.get("domain_type", "unspecified"), vm.get("HVM_boot_policy", ""))
+            if not (found or coming or (vbd.fields.get("type") == "CD" and type_ == "hvm")):
+                raise XenAPIError("IMPORT_ERROR_ATTACHED_DISKS_NOT_FOUND")
 
     # Making -------------------------------------------------------------------------------------------------------------
 
