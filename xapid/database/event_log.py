@@ -70,6 +70,12 @@ class Subscription:
     everything: bool
     classes: frozenset[str]
     objects: frozenset[tuple[str, str]]
+    _names: frozenset[str] = attrs.field(init=False, eq=False, repr=False)
+    """Of the classes of which it wants to hear anything, unless that is all."""
+
+    @_names.default
+    def _all_names(self) -> frozenset[str]:
+        return self.classes | {name for name, _ in self.objects}
 
     @classmethod
     def parse(cls, words: Iterable[str]) -> Subscription:
@@ -96,7 +102,7 @@ class Subscription:
 
     def wants_some(self, name: str) -> bool:
         """Whether any object of the class could match."""
-        return self.wants_class(name) or any(cls == name for cls, _ in self.objects)
+        return self.everything or name in self._names
 
     def wants(self, name: str, ref: str) -> bool:
         """Whether this object matches."""
