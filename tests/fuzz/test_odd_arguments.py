@@ -269,3 +269,40 @@ def test_what_names_nothing_or_something_else_is_refused_and_changes_nothing(poo
             else:
                 assert name != about or entry.cls.name == "pool" or entry.name in TELLS_THE_SAME, (entry.name, params)
     assert tried > 2000
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("memory_static_max", {"MEMORY_CONSTRAINT_VIOLATION", "HOST_NOT_ENOUGH_FREE_MEMORY"}),
+        ("memory_dynamic_max", {"MEMORY_CONSTRAINT_VIOLATION"}),
+        ("memory_dynamic_min", {"MEMORY_CONSTRAINT_VIOLATION"}),
+        ("VCPUs_max", {"INVALID_VALUE", "NO_HOSTS_AVAILABLE"}),
+        ("VCPUs_at_startup", {"INVALID_VALUE", "VALUE_NOT_SUPPORTED"}),
+        ("HVM_shadow_multiplier", {"INVALID_VALUE", "HOST_NOT_ENOUGH_FREE_MEMORY"}),
+    ],
+)
+def test_a_vm_made_of_odd_numbers_does_not_start(pool: Pool, name: str, codes: set[str]) -> None:
+    fitting = pool.fitting("Halted")
+    memory = dict.fromkeys(("memory_static_min", "memory_static_max", "memory_dynamic_min", "memory_dynamic_max"), str(1 << 28))
+    whole = fitting.value(Record("VM")) | memory | {
+        "HVM_boot_policy": "BIOS order", "domain_type": "hvm", "is_a_template": False, "affinity": calls.NULL,
+        "suspend_VDI": calls.NULL, "recommendations": "",
+    }  # fmt: skip
+    good = made(pool, whole)
+    pool.call("VM.start", [calls.SESSION, good, False, False])
+    assert pool.db.get("VM", good).power_state == "Running"
+    found = set()
+    for odd in numbers(catalogue().field("VM", name).type, fitting):
+        vm = made(pool, whole | {name: odd})
+        answer = pool.call("VM.start", [calls.SESSION, vm, False, False])
+        assert answer is not None and answer["Status"] == "Failure", odd
+        found.add(answer["ErrorDescription"][0])
+        assert pool.db.get("VM", vm).power_state == "Halted"
+    assert found == codes
+
+
+def made(pool: Pool, record: Mapping[str, Any]) -> str:
+    answer = pool.call("VM.create", [calls.SESSION, record])
+    assert answer is not None and answer["Status"] == "Success", answer
+    return str(answer["Value"])
