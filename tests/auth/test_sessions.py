@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from twisted.internet.task import Clock
 
@@ -62,9 +64,10 @@ def test_a_session_that_ended_is_gone_and_wakes_who_waits_for_it_once(sessions, 
     session = sessions.open(ROOT, HOST)
     woken: list[str] = []
     session.watch(lambda: woken.append("first"))
-    call_off = session.watch(lambda: woken.append("second"))
-    call_off()
-    call_off()
+    other = partial(woken.append, "second")
+    session.watch(other)
+    session.unwatch(other)
+    session.unwatch(other)
     sessions.destroy(session.ref)
     assert woken == ["first"]
     assert session.ended

@@ -23,14 +23,14 @@ class Line:
     less_is_better: bool = False
 
 
-def _against(work: str, row: str, server: str, figure: str, gate: float, moonshot: float, name: str = "") -> Line:
+def _against(work: str, row: str, server: str, figure: str, gate: float | None, moonshot: float | None, name: str = "") -> Line:
     """``server``'s figure over ours: for times, so that more is better."""
     return Line(work, row, f"{server} {figure}", f"xapid {figure}", f"x {name or server}", gate, moonshot)
 
 
 LINES = (
     Line("VM.get_power_state, 64 connections: throughput", "small, 64", "xapid calls/s", "stock calls/s", "x stock", 6, 12),
-    _against("… processor time per call", "small, 64", "stock", "cpu µs", 8, 12),
+    _against("… processor time per call", "small, 64", "stock", "cpu µs", None, None),
     _against("… processor time per call", "small, 64", "nginx", "cpu µs", 0.45, 0.75),
     Line("… one connection: throughput", "small, 1", "xapid calls/s", "stock calls/s", "x stock", 2.2, 4),
     _against("VM.get_all_records, 10,000 VMs, warm: time", "listing", "stock", "ms", 10, 20),

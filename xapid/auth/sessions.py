@@ -75,30 +75,28 @@ class Session:
     """The only host on which it holds; None: it is an ordinary session."""
     last_active: float = 0.0
     ended: bool = False
-    _watchers: dict[object, Callable[[], None]] = attrs.field(factory=dict, init=False, repr=False)
+    _watchers: dict[Callable[[], None], None] = attrs.field(factory=dict, init=False, repr=False)
 
     @property
     def unrestricted(self) -> bool:
         """Whether no role limits it."""
         return self.is_local_superuser or self.pool or self.local_to is not None
 
-    def watch(self, ended: Callable[[], None]) -> Callable[[], None]:
-        """Have ``ended`` called, once, when the session ends. Returns what calls that off, any number of times."""
+    def watch(self, ended: Callable[[], None]) -> None:
+        """Have ``ended`` called, once, when the session ends; at once if it has."""
         if self.ended:
             ended()
-            return lambda: None
-        key = object()
-        self._watchers[key] = ended
+        else:
+            self._watchers[ended] = None
 
-        def call_off() -> None:
-            self._watchers.pop(key, None)
-
-        return call_off
+    def unwatch(self, ended: Callable[[], None]) -> None:
+        """Call that off, if it was to be."""
+        self._watchers.pop(ended, None)
 
     def end(self) -> None:
         """Tell everyone who watches. For :class:`Sessions`."""
         self.ended = True
-        watchers, self._watchers = list(self._watchers.values()), {}
+        watchers, self._watchers = self._watchers, {}
         for watcher in watchers:
             try:
                 watcher()

@@ -24,7 +24,7 @@ from xapid.datamodel.errors import XenAPIError
 T = TypeVar("T")
 SHARED = 1000
 """How many answers are shared at most."""
-WOKEN = 100
+WOKEN = 256
 """How many listeners are woken in one turn."""
 _TOKEN = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*\Z")
 
@@ -124,10 +124,10 @@ class EventLog:
             table.cls.name.lower(): table for table in database.tables.values() if table.cls.events and table.cls.name != "role"
         }
         self._counted = {table.cls.name.lower(): table for name, table in database.tables.items() if name != "message"}
-        self._waiting: dict[Subscription, dict[object, Callable[[], None]]] = {}
-        self._due: dict[object, Callable[[], None]] = {}
-        """Those who are to be woken, in this turn or the next ones."""
-        self._order: deque[object] = deque()
+        self._waiting: dict[Subscription, dict[Callable[[], None], None]] = {}
+        self._due: set[Callable[[], None]] = set()
+        """Those who are to be woken, in one of the next turns."""
+        self._order: deque[Callable[[], None]] = deque()
         self.listeners: list[Callable[[list[Event]], None]] = []
         """Called with the events of each commit as it happens; deletions carry the last snapshot (``event.next``)."""
         self._shared: dict[Hashable, Any] = {}
@@ -191,26 +191,30 @@ class EventLog:
             events.reverse()
         return messages + added + changed + gone, Token(latest, latest_message)
 
-    def watch(self, subscription: Subscription, touched: Callable[[], None]) -> Callable[[], None]:
-        """Calls ``touched`` once, at the next commit that touches what ``subscription`` wants; returns what calls that off."""
-        key = object()
+    def watch(self, subscription: Subscription, touched: Callable[[], None]) -> None:
+        """Calls ``touched`` once, after the next commit that touches what ``subscription`` wants."""
         alike = self._waiting.get(subscription)
         if alike is None:
             alike = self._waiting[subscription] = {}
-        alike[key] = touched
+        alike[touched] = None
 
-        def call_off() -> None:
-            if alike.pop(key, None) is None:
-                self._due.pop(key, None)
-            elif not alike and self._waiting.get(subscription) is alike:
+    def unwatch(self, subscription: Subscription, touched: Callable[[], None]) -> None:
+        """Does not call it any more, if it was to be."""
+        self._due.discard(touched)
+        alike = self._waiting.get(subscription)
+        if alike is not None:
+            alike.pop(touched, None)
+            if not alike:
                 del self._waiting[subscription]
 
-        return call_off
-
     def wait(self, subscription: Subscription) -> defer.Deferred[None]:
-        """Fires at the next commit that touches what ``subscription`` wants. Cancel it to stop waiting."""
-        done: defer.Deferred[None] = defer.Deferred(lambda _: call_off())
-        call_off = self.watch(subscription, lambda: done.callback(None))
+        """Fires after the next commit that touches what ``subscription`` wants. Cancel it to stop waiting."""
+        done: defer.Deferred[None] = defer.Deferred(lambda _: self.unwatch(subscription, touched))
+
+        def touched() -> None:
+            done.callback(None)
+
+        self.watch(subscription, touched)
         return done
 
     def inject(self, cls: str, ref: str) -> Token:
@@ -237,19 +241,26 @@ class EventLog:
                 ready = self._waiting.pop(subscription)
                 self._due.update(ready)
                 self._order.extend(ready)
-                ready.clear()  # those who call off find themselves due
         if not is_waking:
+            self._wake_later()
+
+    def _wake_later(self) -> None:
+        """In another turn: whoever made the change has the answer before those who listen."""
+        if self._later is None:
             self._wake()
+        else:
+            self._later(self._wake)
 
     def _wake(self) -> None:
         """Wake some, and let what they do leave before the others are woken: it is seen sooner, and nobody waits for all."""
         woken = 0
         while self._order:
             if woken == WOKEN and self._later is not None:
-                self._later(self._wake)
+                self._wake_later()
                 return
-            callback = self._due.pop(self._order.popleft(), None)
-            if callback is not None:
+            callback = self._order.popleft()
+            if callback in self._due:
+                self._due.discard(callback)
                 woken += 1
                 callback()
 

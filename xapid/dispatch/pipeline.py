@@ -151,13 +151,13 @@ class Dispatcher:
 
     async def _dispatch_later(self, turn: Deferred[None], call: Call, codec: Codec, origin: Origin) -> Answer:
         """The answer to a call whose caller called too fast; nobody's, if the client hangs up before its turn."""
-        forget = origin.hangup.watch(turn.cancel)
+        origin.hangup.watch(turn.cancel)
         try:
             await turn
         except CancelledError:
             return []
         finally:
-            forget()
+            origin.hangup.unwatch(turn.cancel)
         answer = self.dispatch(call, codec, origin, turn_came=True)
         return answer if isinstance(answer, list) else await answer
 
@@ -178,18 +178,24 @@ class Dispatcher:
             self._services.rbac.check(session, endpoint.entry, args)
             task = self._task(endpoint, session, origin)
             seen = endpoint.run(self._context(session, task, self._here(origin), origin), *args)
-        if not isinstance(seen, Deferred):
-            return self._seen(seen, endpoint, codec, started)
-        return seen.addCallback(self._seen, endpoint, codec, started).addErrback(self._not_seen, endpoint, codec, started)
+        if isinstance(seen, Deferred):
+            return seen.addBoth(self._seen_later, endpoint, codec, started)
+        return self._seen(seen, endpoint, codec, started)
 
     def _seen(self, seen: Any, endpoint: Endpoint, codec: Codec, started: float) -> Answer | Deferred[Answer]:
         answer = codec.success(endpoint.result, seen)
         self._count(endpoint, started, None)
         return self._db.durable().addCallback(lambda _: answer) if self._db.pending else answer
 
-    def _not_seen(self, failure: Failure, endpoint: Endpoint, codec: Codec, started: float) -> Answer:
-        fault = failure.value
-        error = fault if isinstance(fault, XenAPIError) else _fault(endpoint.name, fault, failure)
+    def _seen_later(self, seen: Any | Failure, endpoint: Endpoint, codec: Codec, started: float) -> Answer | Deferred[Answer]:
+        try:
+            if isinstance(seen, Failure):
+                seen.raiseException()
+            return self._seen(seen, endpoint, codec, started)
+        except XenAPIError as refusal:
+            error = refusal
+        except Exception as fault:
+            error = _fault(endpoint.name, fault)
         self._count(endpoint, started, error)
         return codec.failure(error.description)
 
@@ -402,7 +408,7 @@ class Dispatcher:
             return await self._perform(endpoint, context.session, full, context.task, context.origin)
 
 
-def _fault(name: str, fault: object, failure: Failure | None = None) -> XenAPIError:
-    """What a client is told of a mistake of ours: no more than its kind. ``failure`` holds it, unless it is being handled."""
-    log.failure("{name} failed unexpectedly", failure, name=name)
+def _fault(name: str, fault: Exception) -> XenAPIError:
+    """What a client is told of a mistake of ours: no more than its kind."""
+    log.failure("{name} failed unexpectedly", name=name)
     return XenAPIError("INTERNAL_ERROR", f"{type(fault).__name__} in {name}")

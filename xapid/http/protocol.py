@@ -74,15 +74,16 @@ class HttpProtocol(Requests):
             if isinstance(answer, list):
                 self._answer(head, codec.content_type, answer)
             else:
-                answered = answer.addCallback(self._answer_later, head, codec.content_type)
-                answered.addErrback(self._failed_later, head, call)
+                answer.addBoth(self._answer_later, head, codec.content_type, call)
 
-    def _answer_later(self, answer: Answer, head: Head, content_type: bytes) -> None:
-        if self._state == BUSY:
-            self._answer(head, content_type, answer)
-
-    def _failed_later(self, failure: Failure, head: Head, call: Call) -> None:
-        self._failed(head, call, failure.value)  # type: ignore[arg-type]  # Deferreds carry exceptions only
+    def _answer_later(self, answer: Answer | Failure, head: Head, content_type: bytes, call: Call) -> None:
+        if isinstance(answer, Failure):
+            self._failed(head, call, answer.value)  # type: ignore[arg-type]  # Deferreds carry exceptions only
+        elif self._state == BUSY:
+            try:
+                self._answer(head, content_type, answer)
+            except Exception as error:
+                self._failed(head, call, error)
 
     def _failed(self, head: Head, call: Call, error: Exception) -> None:
         if isinstance(error, Malformed):

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from twisted.internet import defer
 
-from xapid.database.event_log import EventLog, Subscription, Token
+from xapid.database.event_log import Subscription, Token
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.context import Context
 from xapid.wire.events import Event, EventBatch
@@ -86,11 +86,6 @@ def inject(context: Context, class_: str, ref: str) -> str:
     return str(context.services.events.inject(class_, ref))
 
 
-def _batch(log: EventLog, subscription: Subscription, since: Token) -> EventBatch:
-    events, latest = log.since(subscription, since)
-    return EventBatch(events, log.counts(), str(latest))
-
-
 def _legacy(item: Any) -> Event:
     event = item.event
     return Event(item.number, event.cls, event.operation, event.ref, event.snapshot, f"{item.time:.6f}".rstrip("0"))
@@ -108,26 +103,28 @@ def _check_session(context: Context) -> None:
 class _Question:
     """A call of :func:`from_` that waits. There are as many as there are clients, and one change wakes all: they are small."""
 
-    __slots__ = ("_context", "_since", "_subscription", "_until", "answer")
+    __slots__ = ("_asked", "_context", "_until", "answer")
 
     def __init__(self, context: Context, subscription: Subscription, since: Token, until: float) -> None:
         self._context = context
-        self._subscription = subscription
-        self._since = since
+        self._asked = subscription, since.generation, since.messages
         self._until = until
         self.answer: defer.Deferred[EventBatch] = defer.Deferred()
 
     def batch(self) -> EventBatch | None:
         """What there is to answer, if there is anything or the time is over. Errors: SESSION_INVALID."""
         _check_session(self._context)
-        log, since = self._context.services.events, self._since
-        key = self._subscription, since.generation, since.messages
-        found = log.shared(key, lambda: _batch(log, self._subscription, since))
+        found = self._context.services.events.shared(self._asked, self._make)
         return found if found.events or self._context.clock.seconds() >= self._until else None
+
+    def _make(self) -> EventBatch:
+        log, (subscription, generation, messages) = self._context.services.events, self._asked
+        events, latest = log.since(subscription, Token(generation, messages))
+        return EventBatch(events, log.counts(), str(latest))
 
     def wait(self) -> None:
         """For an event, or until the time is over."""
-        _Pause(self._context, self._subscription, self._until - self._context.clock.seconds(), self._look)
+        _Pause(self._context, self._asked[0], self._until - self._context.clock.seconds(), self._look)
 
     def pause(self, seconds: float) -> None:
         """Let more happen before looking."""
@@ -149,26 +146,31 @@ class _Question:
 class _Pause:
     """Calls ``over``, once: at an event that matches, when the time is over, or when nobody waits for the answer any more."""
 
-    __slots__ = ("_over", "_timer", "_watches")
+    __slots__ = ("_context", "_over", "_subscription", "_timer")
 
     def __init__(self, context: Context, subscription: Subscription | None, seconds: float, over: Callable[[], None]) -> None:
+        self._context = context
+        self._subscription = subscription
         self._over: Callable[[], None] | None = over
-        self._timer = context.clock.callLater(seconds, self._end)
-        self._watches: list[Callable[[], None]] = []
+        end = self._ended
+        self._timer = context.clock.callLater(seconds, end)
         if subscription is not None:
-            self._watches.append(context.services.events.watch(subscription, self._end))
-        for watch in (context.session.watch, context.origin.hangup.watch):
-            if self._over is not None:  # else it had ended before
-                self._watches.append(watch(self._end))
+            context.services.events.watch(subscription, end)
+        context.session.watch(end)
+        if self._over is not None:  # else the session had ended before
+            context.origin.hangup.watch(end)
 
-    def _end(self) -> None:
+    def _ended(self) -> None:
         over, self._over = self._over, None
         if over is None:
             return
         if self._timer.active():
             self._timer.cancel()
-        for call_off in self._watches:
-            call_off()
+        context, end = self._context, self._ended
+        if self._subscription is not None:
+            context.services.events.unwatch(self._subscription, end)
+        context.session.unwatch(end)
+        context.origin.hangup.unwatch(end)
         over()
 
 

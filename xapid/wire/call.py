@@ -57,26 +57,24 @@ class Hangup:
 
     def __init__(self) -> None:
         self.happened = False
-        self._watchers: dict[object, Callable[[], None]] = {}
+        self._watchers: dict[Callable[[], None], None] = {}
 
-    def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Calls ``callback`` once when the connection goes, at once if it has gone; returns what ends the watch."""
+    def watch(self, callback: Callable[[], None]) -> None:
+        """Calls ``callback`` once when the connection goes, at once if it has gone."""
         if self.happened:
             callback()
-            return lambda: None
-        token = object()
-        self._watchers[token] = callback
+        else:
+            self._watchers[callback] = None
 
-        def unwatch() -> None:
-            self._watchers.pop(token, None)
-
-        return unwatch
+    def unwatch(self, callback: Callable[[], None]) -> None:
+        """Does not call it any more, if it was to be."""
+        self._watchers.pop(callback, None)
 
     def happen(self) -> None:
         """The connection is gone."""
         self.happened = True
         watchers, self._watchers = self._watchers, {}
-        for callback in watchers.values():
+        for callback in watchers:
             callback()
 
 
