@@ -15,7 +15,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
+
+from twisted.internet.defer import Deferred
 
 from xapid.database import Database, garbage
 from xapid.database.journal import SQLiteJournal
@@ -52,47 +55,66 @@ def create(tx: Any, number: int) -> None:
     tx.create("VIF", VM=vm, device="0", MAC=f"02:00:{number >> 24:02x}:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:01")
 
 
-class AtOnce:
-    """Stands for the reactor; nothing here is done in two threads at a time."""
+class Turns:
+    """Stands for the reactor: does what other threads ask for when it is told to."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[tuple[Callable[..., Any], tuple[object, ...]]] = SimpleQueue()
 
     def callFromThread(self, callable: Callable[..., Any], *args: object) -> None:
-        callable(*args)
+        self._calls.put((callable, args))
+
+    def end(self) -> None:
+        """Do what has been asked for so far."""
+        while not self._calls.empty():
+            callable, args = self._calls.get()
+            callable(*args)
+
+    def until(self, done: Deferred[None]) -> None:
+        """Do what is asked for until something is done."""
+        while not done.called:
+            callable, args = self._calls.get()
+            callable(*args)
 
 
-def journal(directory: str) -> SQLiteJournal:
+def journal(directory: str, turns: Turns) -> SQLiteJournal:
     def failed(problem: BaseException) -> None:
         raise problem
 
-    return SQLiteJournal(Path(directory) / "journal", AtOnce(), failed)
+    return SQLiteJournal(Path(directory) / "journal", turns, failed)
 
 
 def fill(directory: str) -> None:
     """Make the objects, and keep them in a journal."""
     gc.disable()
-    kept = journal(directory)
+    turns = Turns()
+    kept = journal(directory, turns)
     db = Database(catalogue(), Ids(1), kept)
     for start in range(0, FAMILIES, 100):
         with db.transaction() as tx:
             for number in range(start, min(start + 100, FAMILIES)):
                 create(tx, number)
-    kept.close()
+        turns.end()
+    turns.until(kept.close())
 
 
 def measure(directory: str) -> None:
     """Load them, and change some."""
-    api = catalogue()
-    db = Database(api, Ids(2), journal(directory))
+    api, turns = catalogue(), Turns()
+    db = Database(api, Ids(2), journal(directory, turns))
     before, started = resident(), time.process_time()
     db.load()
     took = time.process_time() - started
     garbage.settle()
     count = sum(len(table) for table in db.tables.values())
+    assert count == FAMILIES * FAMILY, count
     each = (resident() - before) / count
     vms, longest = db.table("VM").rows(), 0.0
     for number in range(count // 100):
         start = time.thread_time()
         with db.transaction() as tx:
             tx.update(vms[number % len(vms)], other_config=frozenmap(changed=str(number)))
+        turns.end()
         longest = max(longest, time.thread_time() - start)
     print(json.dumps({"objects": count, "bytes": each, "load s": took, "pause ms": longest * 1e3}))
 
