@@ -112,7 +112,7 @@ def test_a_member_serves_consoles_and_statistics(pair: tuple[Daemon, Daemon]) ->
     asked = f"/rrd?uuid={uuid}&{login}&task_id={quote(task)}"
     assert put(f"{leader.url}{asked}", b"") == (302, f"{base}{asked}")
     assert put(f"{base}{asked}", document) == (200, "")
-    assert api.task.get_status(task) == "success"
+    assert ended(api, task)["status"] == "success"
     assert b"<name>memory_elsewhere<" in get(f"{base}/vm_rrd?uuid={uuid}&{login}")[1]
     asked = f"/rrd?uuid=unknown&{login}"
     assert put(f"{base}{asked}", b"") == (302, f"{leader.url}{asked}")
