@@ -12,11 +12,11 @@ import XenAPI
 from lxml import etree
 
 from http_in_memory import Answered, Client
+from measured import measured_server
 from xapid.dispatch.http_credentials import HttpAuthenticator
 from xapid.http.rrd_actions import RrdActions
 from xapid.http.server import HttpServer
-from xapid.operations.measuring import Measuring
-from xapid.testing.in_process import Server, config
+from xapid.testing.in_process import Server
 
 Get = Callable[..., Answered]
 
@@ -24,13 +24,8 @@ Get = Callable[..., Answered]
 @pytest.fixture
 def server() -> Iterator[Server]:
     """Three hosts, measured for three minutes."""
-    server = Server(config(preset="pool3"))
-    measuring = Measuring(server.pool.db, server.clock, server.pool.services)
-    measuring.start()
-    server.clock.pass_time(180)
-    yield server
-    measuring.stop()
-    server.close()
+    with measured_server("pool3") as server:
+        yield server
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from math import isnan
 import pytest
 
 from http_in_memory import Web
-from xapid.operations.measuring import Measuring
+from measured import measured_server
 from xapid.stats import Store, whole
 from xapid.stats.archive import Function
-from xapid.testing.in_process import Server, config
+from xapid.testing.in_process import Server
 
 EVERYTHING: tuple[Function, ...] = ("AVERAGE", "MIN", "MAX")
 
@@ -19,13 +19,8 @@ EVERYTHING: tuple[Function, ...] = ("AVERAGE", "MIN", "MAX")
 @pytest.fixture
 def server() -> Iterator[Server]:
     """One host, measured for three minutes."""
-    server = Server(config(preset="standalone"))
-    measuring = Measuring(server.pool.db, server.clock, server.pool.services)
-    measuring.start()
-    server.clock.pass_time(180)
-    yield server
-    measuring.stop()
-    server.close()
+    with measured_server("standalone") as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """What changed since when: the history behind ``event.from``, ``event.next`` and ``event.inject``.
 
 A *token* names a generation of the database (and, apart, of the messages). ``since`` tells what happened after it, at
-most one event per object; ``wait`` fires when something may have. Nothing is queued for listeners: what they missed is
-read off the tables when they ask, so a slow listener costs nothing.
+most one event per object; ``watch`` and ``wait`` tell, after the turn, that something may have. Nothing is queued for
+listeners: what they missed is read off the tables when they ask, so a slow listener costs nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Big answers in bounded pieces: many small ones are joined into chunks, large ones are cut, and the whole is never made."""
+"""Answers as they are sent: small ones whole, big ones in bounded pieces.
+
+Of big ones, small pieces are joined into chunks and large ones are cut; the whole is never made.
+"""
 
 from __future__ import annotations
 
