@@ -1,7 +1,7 @@
 // What every part of a page can reach: the session, the pool, and ways to say something to the user.
 
 import { createContext } from "preact";
-import { useContext, useEffect, useState } from "preact/hooks";
+import { useContext, useLayoutEffect, useState } from "preact/hooks";
 import type { Session } from "../api/session.ts";
 import type { ClassName, Store } from "../api/store.ts";
 import { useClasses } from "../api/store.ts";
@@ -31,7 +31,7 @@ export function useLive(...names: ClassName[]): App {
 /** The address within the console, as the parts of `#/vm/UUID/screen`. */
 export function useRoute(): string[] {
   const [hash, setHash] = useState(location.hash);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const changed = () => setHash(location.hash);
     addEventListener("hashchange", changed);
     return () => removeEventListener("hashchange", changed);

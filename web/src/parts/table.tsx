@@ -2,7 +2,7 @@
 // the space bar selects; headings sort.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { go } from "./app.ts";
 import { compare } from "./format.ts";
 import { Empty } from "./ui.tsx";
@@ -67,10 +67,11 @@ export function Table<T>({ label, rows, columns, id, href, empty, sort, selected
     };
   }, [sorted.length]);
 
-  useEffect(() => {
-    if (!focusing.current) return;
+  useLayoutEffect(() => {
+    const row = focusing.current && body.current?.querySelector<HTMLElement>(`[data-row="${current}"]`);
+    if (!row) return; // it may come into sight with the next rendering
     focusing.current = false;
-    body.current?.querySelector<HTMLElement>(`[data-row="${current}"]`)?.focus();
+    row.focus();
   });
 
   if (!rows.length) return <Empty>{empty}</Empty>;

@@ -1,7 +1,7 @@
 // Small parts that every page is made of.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useApp } from "./app.ts";
 import { Icon } from "./icons.tsx";
 
@@ -39,7 +39,7 @@ export function Menu({ label, icon, entries }: { label: string; icon?: string; e
   const box = useRef<HTMLDivElement>(null);
   const opener = useRef<HTMLButtonElement>(null);
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return;
     const outside = (event: Event) => {
       if (!box.current?.contains(event.target as Node)) setOpen(false);

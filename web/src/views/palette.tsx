@@ -1,6 +1,6 @@
 // Search: type a few letters of anything's name, press Enter, be there.
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { go, useApp } from "../parts/app.ts";
 import { byName } from "../parts/format.ts";
 import { Icon } from "../parts/icons.tsx";
@@ -31,7 +31,8 @@ export function Palette({ onClose }: { onClose: () => void }) {
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // At once, not after the next picture: what is typed until then would be lost.
+  useLayoutEffect(() => {
     dialog.current?.showModal();
   }, []);
   const targets = useMemo<Target[]>(() => {

@@ -1,6 +1,6 @@
 // What surrounds every page: the bar at the top, the tree at the side, notes about work, and the keys that work everywhere.
 
-import { useEffect, useReducer, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useReducer, useState } from "preact/hooks";
 import { type App, AppContext, go, useApp, useRoute } from "../parts/app.ts";
 import { useClasses } from "../api/store.ts";
 import { Icon } from "../parts/icons.tsx";
@@ -80,7 +80,7 @@ export function Shell({ app, onLogOut }: { app: App; onLogOut: () => void }) {
   useEffect(() => {
     document.querySelector("main")?.scrollTo(0, 0);
   }, [route[0], route[1]]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     let before = "";
     const pressed = (event: KeyboardEvent) => {
       const { target, key } = event;

@@ -1,6 +1,6 @@
 // The pool as a tree: hosts with what runs on them, VMs that rest, storage, networks. Arrow keys move as in every tree.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { go, useLive } from "../parts/app.ts";
 import { byName } from "../parts/format.ts";
 import { hostState } from "../parts/host-actions.tsx";
@@ -83,7 +83,7 @@ export function Tree({ path, onGo }: { path: string; onGo: () => void }) {
   const box = useRef<HTMLDivElement>(null);
   const focusing = useRef(false);
   useEffect(() => sessionStorage.setItem(OPEN, [...open].join(" ")), [open]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!focusing.current) return;
     focusing.current = false;
     box.current?.querySelector<HTMLElement>("[tabindex='0']")?.focus();
