@@ -208,6 +208,7 @@ class Config:
     extensions: Path | None = _setting(
         None, _path, "DIR", "Look for API extensions here, instead of in /etc/xapi.d/extensions."
     )
+    hooks: Path | None = _setting(None, _path, "DIR", "Look for the folders of hooks here, instead of in /etc/xapi.d.")
     plugin_processes: int = _setting(
         16, _whole(1, 1000), "N", "How many host plugins and extensions run at the same time; more of them wait."
     )

@@ -52,8 +52,13 @@ def daemon(tmp_path_factory):
     ):
         (folder / name).write_text(block(DOCUMENT, f"<!-- example: {example} -->", language))
         (folder / name).chmod(mode)
+    hook = folder / "host-pre-declare-dead" / "10keep"
+    hook.parent.mkdir()
+    hook.write_text(block(DOCUMENT, "<!-- example: hook -->", "python"))
+    hook.chmod(0o755)
+    places = [word for kind in ("--plugins", "--extensions", "--hooks") for word in (kind, str(folder))]
     with Daemons() as daemons:
-        yield daemons.start("--plugins", str(folder), "--extensions", str(folder), "--vms-per-host", "2")
+        yield daemons.start(*places, "--vms-per-host", "2")
 
 
 @pytest.fixture
@@ -115,3 +120,13 @@ def test_the_extension_is_called_as_told(names):
     running = sorted(vm["name_label"] for vm in vms if vm["power_state"] == "Running")
     assert len(running) > 2
     assert names["seen"] == names["again"] == {"running": running, "asked": ["deep"]}
+
+
+def test_the_hook_objects_as_told(names):
+    names["XenAPI"] = XenAPI
+    run("<!-- example: trying a hook -->", names)
+    api, host = names["session"].xenapi, names["host"]
+    assert (names["reason"], names["output"]) == ("dbdestroy", f"{api.host.get_name_label(host)} is to be kept\n")
+    api.host.remove_tags(host, "keep")
+    api.host.destroy(host)
+    assert host not in api.host.get_all()

@@ -320,7 +320,7 @@ class IMetrics(Interface):
 
 
 class IPlugins(Interface):
-    """Host plugins and API extensions: programs of the administrator that clients may call."""
+    """Host plugins and API extensions, programs that clients may call; and hooks, programs that run by themselves."""
 
     async def call(plugin: str, function: str, args: dict[str, str], errand: Errand) -> str:
         """Run a function of a plugin. Raises XENAPI_MISSING_PLUGIN, XENAPI_PLUGIN_FAILURE, or what the plugin raised."""
@@ -333,6 +333,15 @@ class IPlugins(Interface):
 
     async def has_extension(name: str) -> bool:
         """Whether there is an extension of that name."""
+
+    async def has_hook(name: str) -> bool:
+        """Whether anything is to run for a hook."""
+
+    async def run_hook(name: str, args: dict[str, str], errand: Errand) -> None:
+        """Run all that is to run for a hook; ``args`` are what it is told, among them ``reason``.
+
+        The session of the errand is empty where there is none to be had. Raises XAPI_HOOK_FAILED.
+        """
 
     async def cancel(number: str) -> None:
         """End the call with this number of its errand. There is nothing to do if it has ended."""

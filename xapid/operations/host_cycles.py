@@ -7,6 +7,7 @@ starting takes.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -17,7 +18,7 @@ from xapid.agent.values import AgentFailure
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
-from xapid.operations import allowed
+from xapid.operations import allowed, hooks
 from xapid.operations.alerts import raise_alert
 from xapid.operations.context import Context
 from xapid.operations.enabling import consider_enabling
@@ -40,19 +41,38 @@ log = Logger()
 
 
 async def shutdown(context: Context, host: str) -> None:
-    await prepare_for_poweroff(context, host)
+    """Hooks may object before anything is done."""
+    tell = await _get_ready(context, host)
     await context.agent(host).power.shutdown()
     _went_down(context, host)
     await cut_power(context, host)
+    await tell()
 
 
 async def reboot(context: Context, host: str) -> None:
-    """The host is not live when this returns, unless starting takes no time."""
-    await prepare_for_poweroff(context, host)
+    """The host is not live when this returns, unless starting takes no time. Hooks may object before anything is done."""
+    tell = await _get_ready(context, host)
     agent = context.agent(host)
     seconds = await agent.power.reboot()
     _went_down(context, host)
-    await _be_back(context, host, seconds, rebooted=True)
+    try:
+        await tell()
+    finally:
+        await _be_back(context, host, seconds, rebooted=True)
+
+
+async def _get_ready(context: Context, host: str) -> Callable[[], Awaitable[None]]:
+    """Returns what runs the hooks for when the host is down. The coordinator runs them before it goes down itself."""
+    await hooks.before_death(context, host, hooks.CLEAN_SHUTDOWN)
+    await prepare_for_poweroff(context, host)
+    if host != context.services.role.coordinator:
+        return lambda: hooks.after_death(context, host, hooks.CLEAN_SHUTDOWN)
+    await hooks.after_death(context, host, hooks.CLEAN_SHUTDOWN)
+    return _nothing
+
+
+async def _nothing() -> None:
+    """There are no hooks left to run."""
 
 
 async def prepare_for_poweroff(context: Context, host: str) -> None:
@@ -83,19 +103,26 @@ async def restart_agent(context: Context, host: str) -> None:
 
 async def shutdown_agent(context: Context) -> None:
     """Of the host that is called; VMs run on. Nothing but somebody on the machine brings it back."""
-    await context.agent().power.shutdown_agent()
+    agent = context.agent()
+    await hooks.run_hook(context, hooks.PRE_SHUTDOWN, agent, context.host)
+    await agent.power.shutdown_agent()
     context.services.presence.agent_leaves(context.db.get("host", context.host))
 
 
-def tickle_heartbeat(context: Context, host: str, stuff: Any) -> Any:
-    """A host says that it is there, or that it is about to leave."""
+async def tickle_heartbeat(context: Context, host: str, stuff: Any) -> Any:
+    """A host says that it is there, or that it is about to leave, of which hooks are told once."""
     row = context.db.get("host", host)
     try:
         time = float(stuff["time"]) if "time" in stuff else None
     except ValueError:
         raise XenAPIError("INVALID_VALUE", "time", stuff["time"]) from None
     if stuff.get("shutting-down") == "true":
-        context.services.presence.leaves(row)
+        is_news = not context.services.presence.has_left(row)
+        if is_news:
+            await hooks.before_death(context, host, hooks.CLEAN_SHUTDOWN)
+        context.services.presence.leaves(context.db.get("host", host))
+        if is_news:
+            await hooks.after_death(context, host, hooks.CLEAN_SHUTDOWN)
     else:
         context.services.presence.beat(row, time)
     return frozenmap()

@@ -29,8 +29,9 @@ async def run_plugin(context: Context, host: str, plugin: str, fn: str, args: di
 
     Errors: XENAPI_MISSING_PLUGIN, XENAPI_PLUGIN_FAILURE, what the plugin raises; TASK_CANCELLED.
     """
-    programs, errand = context.agent(host).plugins, _errand(context, host)
-    return await _until_cancelled(context, programs, errand, programs.call(plugin, fn, args, errand))
+    agent = context.agent(host)
+    programs, errand = agent.plugins, errand_of(context, agent.uuid)
+    return await until_cancelled(context, programs, errand, programs.call(plugin, fn, args, errand))
 
 
 async def has_extension(context: Context, host: str, name: str) -> bool:
@@ -70,11 +71,13 @@ async def extend(context: Context, host: str, name: str, params: list[Any]) -> A
 
     Errors: MESSAGE_METHOD_UNKNOWN, INTERNAL_ERROR, EXTENSION_PROTOCOL_FAILURE, what the extension raises; TASK_CANCELLED.
     """
-    programs, errand = context.agent(host).plugins, _errand(context, host)
-    return await _until_cancelled(context, programs, errand, programs.extend(name, params, errand))
+    agent = context.agent(host)
+    programs, errand = agent.plugins, errand_of(context, agent.uuid)
+    return await until_cancelled(context, programs, errand, programs.extend(name, params, errand))
 
 
-async def _until_cancelled(context: Context, programs: IPlugins, errand: Errand, work: Coroutine[Any, Any, T]) -> T:
+async def until_cancelled(context: Context, programs: IPlugins, errand: Errand, work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` under an errand of those programs brings. Errors: its own; TASK_CANCELLED."""
     try:
         return await interruptible(context, work)
     except XenAPIError as error:
@@ -83,6 +86,8 @@ async def _until_cancelled(context: Context, programs: IPlugins, errand: Errand,
         raise
 
 
-def _errand(context: Context, host: str) -> Errand:
-    door = context.services.door(context.db.get("host", host).uuid)
-    return Errand(number=context.ids.secret(8).hex(), session=context.session.ref, url=door.url, fingerprint=door.fingerprint)
+def errand_of(context: Context, host: str, session: str | None = None) -> Errand:
+    """An errand on the host with this uuid, with the caller's session or the one that is given."""
+    door = context.services.door(host)
+    ref = context.session.ref if session is None else session
+    return Errand(number=context.ids.secret(8).hex(), session=ref, url=door.url, fingerprint=door.fingerprint)

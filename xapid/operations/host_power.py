@@ -5,7 +5,7 @@ from __future__ import annotations
 from xapid.database import Database, Row, Transaction
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
-from xapid.operations import allowed, balancing, evacuation_record, updating
+from xapid.operations import allowed, balancing, evacuation_record, hooks, updating
 from xapid.operations.cabling import remove_pifs, the_pool
 from xapid.operations.context import Context
 from xapid.operations.evacuation import empty
@@ -73,23 +73,35 @@ def get_uncooperative_domains(context: Context, self: str) -> tuple[str, ...]:
     return ()
 
 
-def destroy(context: Context, self: str) -> None:
+async def destroy(context: Context, self: str) -> None:
+    """Hooks run while the host can still be looked up, and may object. What was checked before they did is checked again."""
     db = context.db
-    host = db.get("host", self)
-    _check_dead(db, host)
-    if the_pool(db).ha_enabled:
-        raise XenAPIError("HA_IS_ENABLED")
-    if resident_vms(db, self):
-        raise XenAPIError("HOST_HAS_RESIDENT_VMS", self)
-    assert_may_leave(host)
+    _assert_can_be_forgotten(db, self)
+    await hooks.before_death(context, self, hooks.DESTROYED)
+    await hooks.after_death(context, self, hooks.DESTROYED)
+    host = _assert_can_be_forgotten(db, self)
     with db.transaction() as tx:
         remove_host(tx, db, host)
         context.services.pool.forget(host.uuid, self)
         level_pool(tx, db)
 
 
+def _assert_can_be_forgotten(db: Database, ref: str) -> Row:
+    """The host. Errors: HANDLE_INVALID, HOST_IS_LIVE, HA_IS_ENABLED, HOST_HAS_RESIDENT_VMS, OPERATION_NOT_ALLOWED."""
+    host = db.get("host", ref)
+    _check_dead(db, host)
+    if the_pool(db).ha_enabled:
+        raise XenAPIError("HA_IS_ENABLED")
+    if resident_vms(db, ref):
+        raise XenAPIError("HOST_HAS_RESIDENT_VMS", ref)
+    assert_may_leave(host)
+    return host
+
+
 async def declare_dead(context: Context, host: str) -> None:
     db = context.db
+    _check_dead(db, db.get("host", host))
+    await hooks.before_death(context, host, hooks.USER)
     _check_dead(db, db.get("host", host))
     for vm in resident_vms(db, host):
         await context.call("VM.power_state_reset", vm.ref)
@@ -97,6 +109,7 @@ async def declare_dead(context: Context, host: str) -> None:
         row = db.get("host", host)
         tx.update(row, enabled=False)
         allowed.refresh(tx, db, row)
+    await hooks.after_death(context, host, hooks.USER)
 
 
 def _check_dead(db: Database, host: Row) -> None:

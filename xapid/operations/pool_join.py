@@ -7,6 +7,7 @@ from typing import Any
 
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
+from xapid.operations import hooks
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
 from xapid.operations.pool_join_checks import CLASSES, Facts, check
@@ -27,6 +28,7 @@ async def _join(context: Context, address: str, user: str, password: str, force:
     services, db = context.services, context.db
     if the_pool(db).restrictions.get("restrict_pooling") == "true":
         raise XenAPIError("LICENCE_RESTRICTION", "Pooling")
+    host, own = services.role.coordinator, context.agent()
     with services.pool.only_join(context.task.ref):
         visit = await services.pool.visit(address, user, password)
         try:
@@ -39,6 +41,7 @@ async def _join(context: Context, address: str, user: str, password: str, force:
             await services.pool.join(visit)
         finally:
             await visit.end()
+    await hooks.run_hook(context, hooks.POOL_JOIN, own, host, leads=False)
 
 
 async def _bring_trust(context: Context, visit: Any, pool: str) -> None:

@@ -95,6 +95,10 @@ class Presence:
                 self.returned(host.ref)
         self.beat(host, time)
 
+    def has_left(self, host: Row) -> bool:
+        """Whether the host has said farewell, and has not arrived since."""
+        return host.uuid in self._leaving
+
     def leaves(self, host: Row) -> None:
         """The host says farewell: it is not live from now on, until it arrives."""
         self._leaving.add(host.uuid)

@@ -11,6 +11,7 @@ from twisted.internet import defer, reactor, task
 
 from xapid.agent.children import Children
 from xapid.agent.plugins.folders import Folders
+from xapid.agent.plugins.hooks import Hooks
 from xapid.agent.plugins.host_plugins import HostPlugins
 from xapid.agent.plugins.programs import LONGEST_ARGUMENT, Programs
 from xapid.agent.values import AgentFailure, Errand
@@ -76,7 +77,9 @@ def programs(clock):
 
 @pytest.fixture
 def plugins(programs, folder, tmp_path):
-    return HostPlugins("the-uuid", programs, Folders((tmp_path / "missing", folder)), Folders((folder,)))
+    return HostPlugins(
+        "the-uuid", programs, Folders((tmp_path / "missing", folder)), Folders((folder,)), Hooks(programs, tmp_path / "hooks")
+    )
 
 
 @pytest.fixture

@@ -52,8 +52,11 @@ class Folders:
 
     def programs(self) -> list[str]:
         """The names of all that :meth:`program` finds."""
-        names = {file.name for folder in self.paths for file in _files(folder)}
-        return sorted(name for name in names if self._runs(name))
+        return [name for name in self.names() if self._runs(name)]
+
+    def names(self) -> list[str]:
+        """The names of all that is there, whether it may be run or not."""
+        return sorted({file.name for folder in self.paths for file in _files(folder)})
 
     def _runs(self, name: str) -> bool:
         try:
@@ -72,7 +75,7 @@ class Folders:
             if not file.is_relative_to(home) or not file.is_file() or (executable and not os.access(file, os.X_OK)):
                 continue
             for place in (home, file):
-                _assert_trusted(place)
+                assert_trusted(place)
             return file
         return None
 
@@ -84,7 +87,7 @@ def _files(folder: Path) -> Iterator[Path]:
         return
 
 
-def _assert_trusted(path: Path) -> None:
+def assert_trusted(path: Path) -> None:
     """Raises Untrusted."""
     found = path.stat()
     if found.st_uid not in _trusted_users():

@@ -1,4 +1,4 @@
-"""Host plugins and API extensions: executable files that take a call as XML-RPC and answer with a response.
+"""Host plugins and API extensions: executable files that take a call as XML-RPC and answer with a response. And hooks.
 
 ==========  ===============================  ==================  ========================================================
 kind        called as                        call                response, on standard output
@@ -25,6 +25,7 @@ from zope.interface import implementer
 from xapid.agent.children import Ended, readable, signal_name
 from xapid.agent.interface import IPlugins
 from xapid.agent.plugins.folders import Folders, Untrusted, extension_folders, plugin_folders
+from xapid.agent.plugins.hooks import MASK, Hooks
 from xapid.agent.plugins.programs import LONGEST_ARGUMENT, NOT_STARTED, UNPARSABLE, Door, Programs, assert_succeeded, failure
 from xapid.agent.values import AgentFailure, Errand
 from xapid.config import Config
@@ -39,18 +40,18 @@ LONGEST_RESPONSE: Final = 16 * 1024 * 1024
 """Bytes of a response."""
 ALONE: Final = "extauth-hook"
 """A plugin of which one call runs at a time, because it changes how the host knows its users."""
-MASK: Final = "********"
 
 
 @implementer(IPlugins)
 class HostPlugins:
-    """The plugins and extensions of one host."""
+    """The plugins, extensions and hooks of one host."""
 
-    def __init__(self, host: str, programs: Programs, plugins: Folders, extensions: Folders) -> None:
+    def __init__(self, host: str, programs: Programs, plugins: Folders, extensions: Folders, hooks: Hooks) -> None:
         self._host = host
         self._programs = programs
         self._plugins = plugins
         self._extensions = extensions
+        self._hooks = hooks
         self._running: dict[str, defer.Deferred[Any]] = {}
         self._alone = defer.DeferredLock()
 
@@ -59,7 +60,8 @@ class HostPlugins:
         """What makes the plugins of the host with a given uuid, as ``config`` sets it for all hosts of this process."""
         programs = Programs.from_config(config, reactor)
         plugins, extensions = plugin_folders(config.plugins), extension_folders(config.extensions)
-        return lambda host: cls(host, programs, plugins, extensions)
+        hooks = Hooks.from_config(config, programs)
+        return lambda host: cls(host, programs, plugins, extensions, hooks)
 
     async def call(self, plugin: str, function: str, args: dict[str, str], errand: Errand) -> str:
         """Raises XENAPI_MISSING_PLUGIN, XENAPI_PLUGIN_FAILURE, or what the plugin raised."""
@@ -81,6 +83,14 @@ class HostPlugins:
     async def has_extension(self, name: str) -> bool:
         """Whether there is one that would be run."""
         return trusted(self._extensions, name) is not None
+
+    async def has_hook(self, name: str) -> bool:
+        """Whether anything would be run for it."""
+        return bool(self._hooks.scripts(name))
+
+    async def run_hook(self, name: str, args: dict[str, str], errand: Errand) -> None:
+        """Raises XAPI_HOOK_FAILED."""
+        await self._cancellable(errand, self._hooks.run(name, args, self._environment(errand)))
 
     async def cancel(self, number: str) -> None:
         """End a call."""
@@ -135,13 +145,17 @@ class HostPlugins:
         raise XenAPIError.relayed("EXTENSION_PROTOCOL_FAILURE", _json(response))
 
     async def _run(self, command: Sequence[str], given: bytes, errand: Errand) -> Ended:
-        environment = Door(errand["url"], errand["fingerprint"]).environment()
-        environment |= {"XENAPI_HOST_UUID": self._host, "XENAPI_SESSION": errand["session"]}
-        ended = await self._programs.run(command, given=given, environment=environment, longest_output=LONGEST_RESPONSE)
+        ended = await self._programs.run(
+            command, given=given, environment=self._environment(errand), longest_output=LONGEST_RESPONSE
+        )
         if ended.errors:
             said = ended.errors.replace(errand["session"], MASK)
             log.info("plugin {name}: {said}", name=Path(command[0]).name, said=said)
         return ended
+
+    def _environment(self, errand: Errand) -> dict[str, str]:
+        door = Door(errand["url"], errand["fingerprint"])
+        return door.environment() | {"XENAPI_HOST_UUID": self._host, "XENAPI_SESSION": errand["session"]}
 
     async def _cancellable(self, errand: Errand, work: Coroutine[Any, Any, T]) -> T:
         running = defer.Deferred.fromCoroutine(work)

@@ -117,7 +117,7 @@ class SimulatedPower:
 
 @implementer(IPlugins)
 class SimulatedPlugins:
-    """A host without plugins."""
+    """A host without plugins and hooks."""
 
     async def call(self, plugin: str, function: str, args: dict[str, str], errand: Errand) -> str:
         raise XenAPIError("XENAPI_MISSING_PLUGIN", plugin)
@@ -127,6 +127,12 @@ class SimulatedPlugins:
 
     async def has_extension(self, name: str) -> bool:
         return False
+
+    async def has_hook(self, name: str) -> bool:
+        return False
+
+    async def run_hook(self, name: str, args: dict[str, str], errand: Errand) -> None:
+        """There is nothing to run."""
 
     async def cancel(self, number: str) -> None:
         """Nothing runs."""
