@@ -50,15 +50,18 @@ from xapid.operations import adoption, allowed, host_settling
 from xapid.operations.binding import bind
 from xapid.operations.certificate_rows import put_on_record
 from xapid.operations.directories import trust_for_directories
+from xapid.operations.directory_start import DirectoryStart
 from xapid.operations.host_cycles import come_back, went_down
 from xapid.operations.host_mirrors import HostMirrors
 from xapid.operations.host_settings import clock_offset
+from xapid.operations.path_alerts import PathAlerts
 from xapid.operations.presence import Presence
 from xapid.operations.replication import Replication
 from xapid.operations.reports import Reports
 from xapid.operations.routine_checks import RoutineChecks
 from xapid.operations.services import Services
 from xapid.operations.sweep import Sweep
+from xapid.operations.threshold_alarms import ThresholdAlarms
 from xapid.operations.update_schedule import UpdateSchedule
 from xapid.operations.vmss_schedule import Schedules
 from xapid.placement.checks import is_live
@@ -144,6 +147,9 @@ class Pool:
     checks: RoutineChecks
     update_schedule: UpdateSchedule
     replication: Replication
+    alarms: ThresholdAlarms
+    paths: PathAlerts
+    directory_start: DirectoryStart
     made_up_password: str | None
     """Root's password, if it was made up just now: the only time that it is known."""
 
@@ -157,6 +163,9 @@ class Pool:
         self.checks.start()
         self.update_schedule.start()
         self.replication.start()
+        self.alarms.start()
+        self.paths.start()
+        self.directory_start.start()
         self.services.tracing.start()
         self.services.presence.start()
 
@@ -188,6 +197,9 @@ class Pool:
         self.services.presence.stop()
         self.update_schedule.stop()
         self.replication.stop()
+        self.alarms.stop()
+        self.paths.stop()
+        self.directory_start.stop()
         self.services.tracing.stop()
         self.services.audit.flush()
 
@@ -298,6 +310,10 @@ async def assemble(
             await put_on_record(db, agent, row.ref)
     allowed.fill_in(db)
     dispatcher = Dispatcher(db, services, bind(api), config, clock, ids)
+
+    def follows() -> bool:
+        return federation.membership.leader is not None
+
     pool = Pool(
         config=config,
         clock=clock,
@@ -311,7 +327,7 @@ async def assemble(
             db,
             clock,
             lambda ref: dispatcher.by_itself("VMSS.snapshot_now", ref),
-            lambda: federation.membership.leader is not None,
+            follows,
         ),
         checks=RoutineChecks(db, clock, services.logins.failed, agents.all),
         replication=Replication(db, clock, services),
@@ -319,8 +335,11 @@ async def assemble(
             db,
             clock,
             lambda ref: dispatcher.by_itself("pool.sync_updates", ref, False),
-            lambda: federation.membership.leader is not None,
+            follows,
         ),
+        alarms=ThresholdAlarms(db, clock, services.stats, follows),
+        paths=PathAlerts(db, clock, follows),
+        directory_start=DirectoryStart(db, clock, services),
         made_up_password=await _initialise_password(db, passwords, config),
     )
     federation.common.start_afresh = lambda: start_afresh(pool, site, secrets, plugins)

@@ -7,11 +7,13 @@ import json
 import tarfile
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
 
 from update_repository import make
-from xapid.operations.update_schedule import is_due
+from xapid.datamodel.errors import XenAPIError
+from xapid.operations.update_schedule import UpdateSchedule, is_due
 from xapid.testing.in_process import Server, config
 
 
@@ -209,6 +211,35 @@ def test_repositories_are_looked_at_by_themselves_where_that_is_wanted(api, pool
     api.pool.set_update_sync_enabled(pool, True)
     xapid_clock.pass_time(3700)
     assert api.Repository.get_hash(repository) != ""
+
+
+def test_what_fails_by_itself_is_tried_again_every_hour_and_told_once_a_day(api, pool, repository, xapid_server, xapid_clock):
+    db, tried, fails = xapid_server.pool.db, [], [True]
+
+    async def run(ref):
+        tried.append(ref)
+        if fails:
+            raise XenAPIError("INVALID_REPOMD_XML")
+
+    api.pool.configure_update_sync(pool, "daily", 0)
+    api.pool.set_update_sync_enabled(pool, True)
+    xapid_server.pool.update_schedule.stop()
+    schedule = UpdateSchedule(db, xapid_clock, run, lambda: False)
+    schedule.start()
+    xapid_clock.pass_time(5 * 3600)
+    assert tried == [pool] * 5
+    (message,) = api.message.get_all_records().values()
+    assert [message[name] for name in ("name", "priority", "cls")] == ["PERIODIC_UPDATE_SYNC_FAILED", "3", "Pool"]
+    assert message["obj_uuid"] == api.pool.get_uuid(pool)
+    body = ElementTree.fromstring(message["body"])
+    assert (body.findtext("exception"), body.findtext("date")) == ("INVALID_REPOMD_XML", message["timestamp"].value)
+    assert "daily" in body.findtext("message")
+    xapid_clock.pass_time(86400)
+    assert len(api.message.get_all()) == 2
+    fails.clear()
+    xapid_clock.pass_time(86400)
+    assert len(api.message.get_all()) == 2
+    schedule.stop()
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ class World:
             db=self.db, clock=self.clock, ids=self.ids, host=self.host, agent=self._agent, call=self._call,
             now=lambda: datetime.fromtimestamp(int(self.clock.seconds()), UTC),
             task=SimpleNamespace(ref="OpaqueRef:task", check_cancelled=lambda: None),
-            services=SimpleNamespace(making=set()),
+            services=SimpleNamespace(making=set(), schedules_at_work=set()),
         )  # fmt: skip
 
     def _agent(self, host=None):

@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from xapid.agent.values import AgentFailure
+from xapid.operations.directory_start import DirectoryStart
 from xapid.testing.virtual_time import EPOCH
 
 pytestmark = pytest.mark.xapid(duration_profile="instant", vms_per_host=1)
@@ -35,8 +37,10 @@ def test_logins_that_failed_are_told_every_hour(api, xapid_server, xapid_clock, 
     assert about(pool) == [("FAILED_LOGIN_ATTEMPTS", "3", "Pool")]
     (message,) = api.message.get_all_records().values()
     body = ElementTree.fromstring(message["body"])
-    assert body.findtext("total") == "3"
-    assert [(u.findtext("name"), u.findtext("number")) for u in body.iter("user")] == [("root", "2"), ("<mallory>", "1")]
+    assert (body.findtext("total"), body.find("unknown")) == ("3", None)
+    known = [tuple(each.findtext(name) for name in ("username", "number", "originator", "ip")) for each in body.iter("known")]
+    assert known == [("root", "2", "x", "127.0.0.1"), ("<mallory>", "1", "x", "127.0.0.1")]
+    assert all(each.findtext("date").endswith("Z") for each in body.iter("known"))
     xapid_clock.pass_time(3600)
     assert len(about(pool)) == 1
 
@@ -98,7 +102,9 @@ def test_every_step_of_a_vm_is_told(api, about, xapid_clock):
         xapid_clock.pass_time(3)
         steps.append(name)
 
+    bodies = []
     step("start", False, False)
+    bodies += [m["body"] for m in api.message.get_all_records().values()]
     step("pause")
     step("unpause")
     step("suspend")
@@ -115,3 +121,59 @@ def test_every_step_of_a_vm_is_told(api, about, xapid_clock):
         "VM_STARTED", "VM_PAUSED", "VM_UNPAUSED", "VM_SUSPENDED", "VM_RESUMED", "VM_MIGRATED", "VM_REBOOTED", "VM_REBOOTED",
         "VM_SNAPSHOTTED", "VM_CHECKPOINTED", "VM_SHUTDOWN", "VM_SNAPSHOT_REVERTED",
     ]  # fmt: skip
+    host = next(host for host in api.host.get_all_records().values() if host["uuid"] in bodies[0])
+    assert all(text in bodies[0] for text in ("'vm-1-1'", api.VM.get_uuid(vm), f"'{host['name_label']}'"))
+    (shot,) = [m["body"] for m in api.message.get_all_records().values() if m["name"] == "VM_SNAPSHOTTED"]
+    assert {api.VM.get_uuid(snapshot) in shot for snapshot in api.VM.get_snapshots(vm)} == {True, False}
+
+
+def test_a_copy_of_the_database_that_cannot_be_written_is_told_where_that_is_wanted(
+    api, xapid_server, xapid_clock, about, change, monkeypatch
+):
+    pool, sr = api.pool.get_all()[0], api.SR.get_by_name_label("Shared storage")[0]
+    (driver,) = (ref for ref, sm in api.SM.get_all_records().items() if sm["type"] == api.SR.get_type(sr))
+    change(driver, features=xapid_server.pool.db.find(driver).features.with_item("SR_METADATA", 1))
+    api.SR.enable_database_replication(sr)
+    xapid_clock.pass_time(120)
+    storage = xapid_server.pool.services.agents.get(api.pool.get_master(pool)).storage
+    write, is_away = storage.vdi_write, [True]
+
+    async def maybe(*args):
+        if is_away:
+            raise AgentFailure("unreachable", ("the storage is away",))
+        return await write(*args)
+
+    monkeypatch.setattr(storage, "vdi_write", maybe)
+    uuid, told = api.pool.get_uuid(pool), [("METADATA_LUN_BROKEN", "3", "Pool"), ("METADATA_LUN_HEALTHY", "4", "Pool")]
+    for setting, wanted in (("false", []), ("true", told)):
+        api.pool.set_other_config(pool, {"metadata_lun_alerts": setting})
+        is_away.append(True)
+        xapid_clock.pass_time(300)
+        assert about(uuid) == wanted[:1]
+        is_away.clear()
+        xapid_clock.pass_time(120)
+        assert about(uuid) == wanted
+
+
+@pytest.mark.parametrize("heals", [True, False])
+def test_a_directory_that_does_not_answer_after_a_start_is_told_after_two_minutes(
+    api, xapid_server, xapid_clock, about, tmp_path, heals
+):
+    people = tmp_path / "people"
+    people.write_text("")
+    people.chmod(0o600)
+    master = api.pool.get_master(api.pool.get_all()[0])
+    api.pool.enable_external_auth(api.pool.get_all()[0], {"file": str(people)}, "lab", "file")
+    people.unlink()
+    start = DirectoryStart(xapid_server.pool.db, xapid_clock, xapid_server.pool.services)
+    start.start()
+    xapid_clock.pass_time(105)
+    if heals:
+        people.write_text("")
+        people.chmod(0o600)
+    xapid_clock.pass_time(60)
+    assert about(api.host.get_uuid(master)) == ([] if heals else [("EXTAUTH_INIT_IN_HOST_FAILED", "2", "Host")])
+    for message in api.message.get_all_records().values():
+        assert message["body"].startswith("host_external_auth_type=file, host_external_auth_service_name=lab, error=")
+        assert message["body"].endswith("No such file or directory")
+    start.stop()

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from xapid.datamodel.errors import XenAPIError
@@ -94,6 +95,29 @@ def test_one_schedule_that_fails_keeps_no_other_from_its_snapshots(xapid_logged:
     schedules.stop()
     assert clock.getDelayedCalls() == []
     assert len(xapid_logged.flush(ZeroDivisionError)) == 1
+
+
+def test_a_schedule_that_is_still_at_work_when_it_is_due_again_misses_that(xapid_server: Server) -> None:
+    api, ran = xapid_server.session().xenapi, []
+    vm = api.VM.clone(api.VM.get_by_name_label("Other install media")[0], "kept")
+    api.VM.provision(vm)
+    record = {"name_label": "hourly", "type": "snapshot", "frequency": "hourly", "schedule": {"min": "30"}}
+    api.VM.set_snapshot_schedule(vm, api.VMSS.create({**record, "retained_snapshots": "2"}))
+    xapid_server.pool.schedules.stop()
+    never: Deferred[None] = Deferred()
+
+    async def run(ref: str) -> None:
+        ran.append(ref)
+        await never
+
+    schedules = Schedules(xapid_server.pool.db, xapid_server.clock, run)
+    schedules.start()
+    xapid_server.clock.pass_time(3 * 3600)
+    schedules.stop()
+    never.callback(None)
+    assert len(ran) == 1
+    told = [(m["name"], m["priority"], m["cls"]) for m in api.message.get_all_records().values()]
+    assert told == [("VMSS_SNAPSHOT_MISSED_EVENT", "3", "VMSS")] * 2
 
 
 def test_a_member_leaves_schedules_to_its_coordinator() -> None:

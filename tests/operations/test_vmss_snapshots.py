@@ -88,7 +88,27 @@ def test_a_vm_that_fails_keeps_no_other_from_its_snapshot(world, taken):
     assert [world.row(snapshot).snapshot_of for snapshot in taken] == [good]
     ((name, priority, _, body),) = alerts(world)
     assert (name, priority) == ("VMSS_SNAPSHOT_FAILED", 3)
-    assert body == f"bad ({world.row(bad).uuid}): VM_BAD_POWER_STATE, {bad}, halted, paused"
+    assert body == f"VM: bad UUID: {world.row(bad).uuid} Error:['VM_BAD_POWER_STATE', '{bad}', 'halted', 'paused']"
+
+
+def test_a_schedule_that_is_at_work_is_not_run_a_second_time(world, taken):
+    ref = schedule(world)
+    world.vm(name_label="a", snapshot_schedule=ref)
+    take, context = world.answers["VM.snapshot"], world.context
+
+    def meanwhile(vm, *rest):
+        assert world.run(vmss.snapshot_now(context, ref)) == ""
+        return take(vm, *rest)
+
+    world.answers["VM.snapshot"] = meanwhile
+    world.run(vmss.snapshot_now(context, ref))
+    assert len(taken) == 1
+    assert [alert[:3] for alert in alerts(world)] == [
+        ("VMSS_SNAPSHOT_LOCK_FAILED", 3, "VMSS"), ("VMSS_SNAPSHOT_SUCCEEDED", 5, "VMSS"),
+    ]  # fmt: skip
+    world.answers["VM.snapshot"] = take
+    world.run(vmss.snapshot_now(context, ref))
+    assert alerts(world)[-1][0] == "VMSS_SNAPSHOT_SUCCEEDED"
 
 
 def test_a_vm_that_goes_meanwhile_keeps_no_other_from_its_snapshot(world, taken):

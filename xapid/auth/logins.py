@@ -6,11 +6,11 @@ read either by position.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+import attrs
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from twisted.cred.error import UnauthorizedLogin
@@ -36,25 +36,37 @@ BAD_SECRET: Final = "The pool secret does not match"
 REVALIDATE_EVERY: Final = 300.0
 REFRESH_EVERY: Final = 900.0
 NAMES_COUNTED: Final = 1000
+NAME: Final = 100
+"""Letters of a name that are remembered."""
 CLIENT_CERTIFICATE: Final = "client-cert"
 """The role of programs that are known by a certificate."""
 
 Vouches = Callable[[x509.Certificate, Sequence[x509.Certificate], datetime], bool]
 
 
+@attrs.frozen
+class Attempt:
+    """Who failed to log in: the name that was given, the program by its own account, and from which address."""
+
+    user: str
+    originator: str = ""
+    address: str = ""
+
+
 class FailedLogins:
-    """Counts logins that failed, by the name of the user."""
+    """Counts logins that failed, by who tried. Those beyond a limit are counted together, as None."""
 
     def __init__(self) -> None:
-        self._count: Counter[str] = Counter()
+        self._found: dict[Attempt | None, tuple[int, datetime]] = {}
 
-    def add(self, user: str) -> None:
-        """One more. Names beyond a limit are counted under an empty one, so that guessers do not fill the memory."""
-        self._count[user if user in self._count or len(self._count) < NAMES_COUNTED else ""] += 1
+    def add(self, attempt: Attempt, now: datetime) -> None:
+        """One more."""
+        key = attempt if attempt in self._found or len(self._found) < NAMES_COUNTED else None
+        self._found[key] = self._found.get(key, (0, now))[0] + 1, now
 
-    def take(self) -> Counter[str]:
-        """The numbers so far; counting starts anew."""
-        taken, self._count = self._count, Counter()
+    def take(self) -> dict[Attempt | None, tuple[int, datetime]]:
+        """The numbers so far, each with the time of the last one; counting starts anew."""
+        taken, self._found = self._found, {}
         return taken
 
 
@@ -110,7 +122,8 @@ class Logins:
         try:
             identity = await self._identify(user, password, address)
         except UnauthorizedLogin:
-            self.failed.add(user)
+            now = datetime.fromtimestamp(int(self._clock.seconds()), UTC)
+            self.failed.add(Attempt(user[:NAME], originator[:NAME], address), now)
             raise XenAPIError("SESSION_AUTHENTICATION_FAILED", user, REFUSED) from None
         return self._sessions.open(identity, host, originator=originator)
 

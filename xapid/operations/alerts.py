@@ -23,10 +23,20 @@ def add_alert(context: Context, name: str, priority: int, cls: str, obj_uuid: st
     return _add(context.db, context.now(), name, priority, cls, obj_uuid, body)
 
 
-def raise_alert(db: Database, now: datetime, name: str, about: Row, body: str = "") -> str:
-    """A message that the system itself raises about an object, at the priority that such alerts have."""
+def raise_alert(db: Database, now: datetime, name: str, about: Row, body: str = "", priority: int | None = None) -> str:
+    """A message that the system itself raises about an object, at the priority that such alerts have if none is given."""
     cls = next((word for word, own in CLASSES.items() if own == about.kind), about.kind)
-    return _add(db, now, name, ALERTS[name].priority, cls, about.uuid, body)
+    return _add(db, now, name, ALERTS[name].priority if priority is None else priority, cls, about.uuid, body)
+
+
+def tell_of_vm(db: Database, now: datetime, name: str, vm: Row, what: str, host: str | None = None, at: str = "on") -> str:
+    """An alert that the system raises about a VM, with what happened to it ``at`` a host: that of ``vm``, unless it is given.
+
+    The text names both, with their uuids; it leaves the host out if there is none.
+    """
+    place = db.table("host").find(vm.resident_on if host is None else host)
+    where = "" if place is None else f" {at} host '{place.name_label}' (uuid: {place.uuid})"
+    return raise_alert(db, now, name, vm, f"VM '{vm.name_label}' (uuid: {vm.uuid}) {what}{where}.")
 
 
 def _add(db: Database, now: datetime, name: str, priority: int, cls: str, obj_uuid: str, body: str) -> str:

@@ -8,7 +8,7 @@ from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import EMPTY_MAP, NULL_REF, frozenmap
 from xapid.operations import allowed, disk_contents
-from xapid.operations.alerts import raise_alert
+from xapid.operations.alerts import tell_of_vm
 from xapid.operations.allowed.sr_facts import features_of
 from xapid.operations.constructor import constructor_record
 from xapid.operations.context import Context
@@ -72,8 +72,7 @@ async def move(context: Context, journey: Journey) -> str:
             await discard_disks(context, list(new.values()))
         raise
     await discard_disks(context, list(new))
-    target = db_host(journey)
-    raise_alert(db, context.now(), "VM_MIGRATED", vm, f"VM '{vm.name_label}' was migrated to host '{target.name_label}'.")
+    tell_of_vm(db, context.now(), "VM_MIGRATED", vm, "was migrated", db_host(journey).ref, at="to")
     return vm.ref
 
 

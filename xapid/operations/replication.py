@@ -1,7 +1,9 @@
 """Copies of the database on storage, for the day on which the pool is lost: one disk of type ``metadata`` for each SR that is
 to have one, brought up to date a while after something has changed.
 
-Serves ``SR.enable_database_replication``, ``SR.disable_database_replication`` and ``VDI.open_database``. A disk begins with 512
+Serves ``SR.enable_database_replication``, ``SR.disable_database_replication`` and ``VDI.open_database``. Where the pool's
+``other_config:metadata_lun_alerts`` is true, METADATA_LUN_BROKEN tells that a copy cannot be brought up to date, and
+METADATA_LUN_HEALTHY that it can again. A disk begins with 512
 bytes that say how long the copy is, its SHA-256 and the pool that it is of; the copy itself, a dump, is compressed.
 """
 
@@ -10,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import attrs
@@ -23,6 +26,7 @@ from xapid.database import Database, Row
 from xapid.database.dump import Dump, DumpError, Reader, write
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
+from xapid.operations.alerts import raise_alert
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
 from xapid.operations.disk_contents import PIECE, making, reading, writing
@@ -39,6 +43,7 @@ LARGEST: Final = 1 << 30
 _HEAD: Final = 512
 _MAGIC = re.compile(rb"xapid database 1 (\d{1,12}) ([0-9a-f]{64}) (\S+) *\n?\0*")
 _KEY: Final = "replicated:"
+_ALERTS: Final = "metadata_lun_alerts"
 
 
 @attrs.define(eq=False)
@@ -69,8 +74,10 @@ class Replication:
 
     def __init__(self, db: Database, clock: IReactorTime, services: Services) -> None:
         self._db = db
+        self._clock = clock
         self._services = services
         self._written: dict[str, int] = {}
+        self._broken: set[str] = set()
         self._loop = LoopingCall(self.look)
         self._loop.clock = clock
 
@@ -98,8 +105,19 @@ class Replication:
                         await writer.commit()
                 except (XenAPIError, AgentFailure) as error:
                     log.warn("the database could not be copied to disk {uuid}: {error}", uuid=vdi, error=error)
+                    if sr not in self._broken:
+                        self._broken.add(sr)
+                        self._tell("METADATA_LUN_BROKEN")
                 else:
                     self._written[sr] = generation
+                    if sr in self._broken:
+                        self._broken.discard(sr)
+                        self._tell("METADATA_LUN_HEALTHY")
+
+    def _tell(self, alert: str) -> None:
+        pool = the_pool(self._db)
+        if pool.other_config.get(_ALERTS) == "true":
+            raise_alert(self._db, datetime.fromtimestamp(int(self._clock.seconds()), UTC), alert, pool)
 
 
 def replicated(db: Database) -> dict[str, str]:

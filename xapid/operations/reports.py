@@ -18,7 +18,7 @@ from xapid.agent.values import Cause, DomainState, GuestReport
 from xapid.database import Database, Row, Transaction
 from xapid.datamodel.types import frozenmap
 from xapid.operations import allowed
-from xapid.operations.alerts import raise_alert
+from xapid.operations.alerts import raise_alert, tell_of_vm
 from xapid.operations.anti_affinity import watch_groups
 from xapid.operations.cabling import links_up
 from xapid.operations.power_state import forget_guest, set_halted, set_live
@@ -28,6 +28,10 @@ log = Logger()
 _ALERTS: Final[dict[Cause, str]] = {
     "started": "VM_STARTED", "shutdown": "VM_SHUTDOWN", "rebooted": "VM_REBOOTED", "crashed": "VM_CRASHED",
     "suspended": "VM_SUSPENDED", "lost": "VM_SHUTDOWN",
+}  # fmt: skip
+_SAID: Final[dict[Cause, str]] = {
+    "started": "has started", "shutdown": "has shut down", "rebooted": "has rebooted", "crashed": "has crashed",
+    "suspended": "was suspended", "lost": "was lost",
 }  # fmt: skip
 _BUSY: Final = frozenset({
     "start", "start_on", "clean_shutdown", "clean_reboot", "hard_shutdown", "hard_reboot", "shutdown", "suspend", "resume",
@@ -91,7 +95,7 @@ class Reports:
                 set_live(db, vm, place.ref, state, self._now())
             elif state["power"] == "Halted":
                 set_halted(db, vm)
-            raise_alert(db, self._now(), _ALERTS[cause], vm, f"VM '{vm.name_label}': {cause}")
+            tell_of_vm(db, self._now(), _ALERTS[cause], vm, _SAID[cause], place.ref)
             watch_groups(db, self._now(), vm.groups)
 
     def _guest_reported(self, host: str, report: GuestReport) -> None:

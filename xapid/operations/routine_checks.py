@@ -35,7 +35,7 @@ STAGES: Final = ((0, "EXPIRED"), (7, "EXPIRING_07"), (14, "EXPIRING_14"), (30, "
 """Days that a certificate is valid for at most, and how the name of the alert ends."""
 UNVERIFIED: Final = "TLS_VERIFICATION_EMERGENCY_DISABLED"
 MOST_NAMES: Final = 20
-"""How many user names an alert about failed logins lists."""
+"""How many of those who failed to log in an alert lists."""
 
 
 class RoutineChecks:
@@ -75,13 +75,18 @@ class RoutineChecks:
         failed = self._failed_logins.take()
         if not failed:
             return
-        names = "".join(
-            f"<user><name>{escape(user)}</name><number>{number}</number></user>"
-            for user, number in failed.most_common(MOST_NAMES)
-        )
+        known = sorted((each for each in failed.items() if each[0] is not None), key=lambda each: -each[1][0])
+        told, rest = known[:MOST_NAMES], sum(number for number, _ in failed.values())
+        parts = [f"<total>{rest}</total>"]
+        for attempt, (number, last) in told:
+            rest -= number
+            who = {"username": attempt.user, "originator": attempt.originator, "ip": attempt.address} if attempt else {}
+            names = "".join(f"<{key}>{_plain(name)}</{key}>" for key, name in who.items() if name)
+            parts.append(f"<known>{names}<number>{number}</number><date>{last:%Y%m%dT%H:%M:%SZ}</date></known>")
+        if rest:
+            parts.append(f"<unknown>{rest}</unknown>")
         for pool in self._db.table("pool"):
-            text = f"<body><message>Attempts to log in have failed</message><total>{failed.total()}</total>{names}</body>"
-            raise_alert(self._db, self._now(), "FAILED_LOGIN_ATTEMPTS", pool, text)
+            raise_alert(self._db, self._now(), "FAILED_LOGIN_ATTEMPTS", pool, f"<body>{''.join(parts)}</body>")
 
     def check_certificates(self) -> None:
         """An alert for each certificate that ran out or is about to, once for each stage; older ones about it go."""
@@ -138,3 +143,8 @@ class RoutineChecks:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(int(self._clock.seconds()), UTC)
+
+
+def _plain(name: str) -> str:
+    """What was given as a name, as a text in XML."""
+    return escape("".join(letter if letter.isprintable() else " " for letter in name))

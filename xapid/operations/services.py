@@ -128,6 +128,8 @@ class Services:
     """When each VM's guest was last asked something through a plugin, by reference."""
     rearranging: dict[str, str] = attrs.field(factory=dict)
     """Hosts whose VMs the plugin ``maintenance`` moves about just now, and its task, by reference."""
+    schedules_at_work: set[str] = attrs.field(factory=set)
+    """Snapshot schedules that take their snapshots just now, by reference."""
     making: set[str] = attrs.field(factory=set)
     """Disks that storage has begun to make and that have no record yet, by uuid."""
     starting: set[str] = attrs.field(factory=set)

@@ -1,10 +1,14 @@
-"""Repositories of updates that are looked at by themselves: every day or on one day of the week, where that is wanted."""
+"""Repositories of updates that are looked at by themselves: every day or on one day of the week, where that is wanted.
+
+What fails is tried again every hour, and told once a day in the alert PERIODIC_UPDATE_SYNC_FAILED.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from xml.sax.saxutils import escape
 
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IReactorTime
@@ -13,6 +17,7 @@ from twisted.logger import Logger
 
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
+from xapid.operations.alerts import raise_alert
 
 log = Logger()
 
@@ -29,6 +34,7 @@ class UpdateSchedule:
         self._clock = clock
         self._run = run
         self._idle = idle
+        self._told: datetime | None = None
         self._loop = LoopingCall(self.look)
         self._loop.clock = clock
 
@@ -43,7 +49,7 @@ class UpdateSchedule:
 
     def look(self) -> None:
         """Do what is due."""
-        now = datetime.fromtimestamp(int(self._clock.seconds()), UTC)
+        now = self._now()
         if not self._idle():
             for pool in self._db.table("pool").rows():
                 if is_due(pool, now):
@@ -54,8 +60,23 @@ class UpdateSchedule:
             await self._run(pool.ref)
         except XenAPIError as error:
             log.warn("the repositories of updates were not synchronised: {error}", error=error)
-        except Exception:
+            self._tell(pool, ", ".join(error.description))
+        except Exception as problem:
             log.failure("synchronising the repositories of updates failed unexpectedly")
+            self._tell(pool, type(problem).__name__)
+        else:
+            self._told = None
+
+    def _tell(self, pool: Row, why: str) -> None:
+        now = self._now()
+        if self._told is None or now - self._told >= timedelta(days=1):
+            self._told = now
+            how = f"The {pool.update_sync_frequency} synchronisation with the repositories of updates failed."
+            text = f"<message>{how}</message><exception>{escape(why)}</exception><date>{now:%Y%m%dT%H:%M:%SZ}</date>"
+            raise_alert(self._db, now, "PERIODIC_UPDATE_SYNC_FAILED", pool, f"<body>{text}</body>")
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(int(self._clock.seconds()), UTC)
 
 
 def is_due(pool: Row, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
-from xapid.operations.alerts import raise_alert
+from xapid.operations.alerts import tell_of_vm
 from xapid.operations.context import Context
 from xapid.operations.vm_copying import Plan, make_copy
 from xapid.operations.vm_start import wake
@@ -30,7 +30,7 @@ async def csvm(context: Context, vm: str) -> str:
     row = context.db.get("VM", vm)
     plan = Plan(source=row, name=f"{row.name_label}-cloned-suspended", way="clone", with_memory=True)
     new = await make_copy(context, plan)
-    raise_alert(context.db, context.now(), "VM_CLONED", row, f"VM '{row.name_label}' was cloned with its memory.")
+    _tell(context, "VM_CLONED", row, "was cloned with its memory", new)
     return new
 
 
@@ -38,7 +38,7 @@ async def snapshot(context: Context, vm: str, new_name: str, ignore_vdis: tuple[
     row = context.db.get("VM", vm)
     plan = Plan(source=row, name=new_name, way="snapshot", leave_out=ignore_vdis, driver_params=_same_moment(context))
     new = await make_copy(context, plan)
-    raise_alert(context.db, context.now(), "VM_SNAPSHOTTED", row, f"A snapshot of VM '{row.name_label}' was taken.")
+    _tell(context, "VM_SNAPSHOTTED", row, "was snapshotted", new)
     return new
 
 
@@ -64,8 +64,12 @@ async def checkpoint(context: Context, vm: str, new_name: str) -> str:
     finally:
         if live:
             await _wake_up(context, vm, host, row.power_state == "Paused")
-    raise_alert(db, context.now(), "VM_CHECKPOINTED", row, f"A checkpoint of VM '{row.name_label}' was taken.")
+    _tell(context, "VM_CHECKPOINTED", row, "was checkpointed", new)
     return new
+
+
+def _tell(context: Context, name: str, vm: Row, what: str, new: str) -> None:
+    tell_of_vm(context.db, context.now(), name, vm, f"{what} (new uuid: {context.db.get('VM', new).uuid})")
 
 
 async def _wake_up(context: Context, vm: str, host: str, paused: bool) -> None:

@@ -8,7 +8,7 @@ from xapid.agent.values import AgentFailure
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.agent_errors import translated
-from xapid.operations.alerts import raise_alert
+from xapid.operations.alerts import tell_of_vm
 from xapid.operations.context import Context
 from xapid.operations.power_state import set_halted
 
@@ -51,7 +51,7 @@ async def sysprep(context: Context, self: str, unattend: str, timeout: float) ->
         why = "the guest did not finish in time" if failure.reason == "timed_out" else "the guest does not take part"
         raise XenAPIError("SYSPREP", self, why) from failure
     set_halted(db, vm)
-    raise_alert(db, context.now(), "VM_SHUTDOWN", vm, f"VM '{vm.name_label}' has generalized itself.")
+    tell_of_vm(db, context.now(), "VM_SHUTDOWN", vm, "has generalized itself")
 
 
 def _empty_drive(context: Context, vm: Row) -> bool:

@@ -8,7 +8,7 @@ from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations.agent_errors import translated
-from xapid.operations.alerts import raise_alert
+from xapid.operations.alerts import tell_of_vm
 from xapid.operations.anti_affinity import watch_groups
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
@@ -28,9 +28,7 @@ async def pool_migrate(context: Context, vm: str, host: str, options: frozenmap)
     )
     assert_can_boot_here(question)
     await _move(context, row, host, options)
-    raise_alert(
-        context.db, context.now(), "VM_MIGRATED", row, f"VM '{row.name_label}' was migrated to host '{target.name_label}'."
-    )
+    tell_of_vm(context.db, context.now(), "VM_MIGRATED", row, "was migrated", host, at="to")
     watch_groups(context.db, context.now(), row.groups)
 
 

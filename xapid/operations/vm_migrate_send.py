@@ -6,7 +6,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations import migration_between, migration_within
 from xapid.operations.agent_errors import translated
-from xapid.operations.alerts import raise_alert
+from xapid.operations.alerts import tell_of_vm
 from xapid.operations.context import Context
 from xapid.operations.domain_config import vm_config
 from xapid.operations.migration import Journey, assert_may_leave
@@ -99,4 +99,4 @@ async def pool_migrate_complete(context: Context, vm: str, host: str) -> None:
                 tx.update(vm, scheduled_to_be_resident_on=NULL_REF)
         raise
     set_live(db, db.get("VM", vm), host, state, context.now())
-    raise_alert(db, context.now(), "VM_MIGRATED", row, f"VM '{row.name_label}' has come to host '{target.name_label}'.")
+    tell_of_vm(db, context.now(), "VM_MIGRATED", row, "has come", host, at="to")

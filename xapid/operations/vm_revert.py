@@ -10,7 +10,7 @@ from xapid.database import Database, Row, Transaction
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import EMPTY_MAP, NULL_REF
 from xapid.operations import allowed
-from xapid.operations.alerts import raise_alert
+from xapid.operations.alerts import tell_of_vm
 from xapid.operations.context import Context
 from xapid.operations.power_state import set_halted
 from xapid.operations.vm_copying import copy_devices, discard_disks, fresh_generation
@@ -49,7 +49,8 @@ async def revert(context: Context, snapshot: str) -> None:
             set_halted(db, db.get("VM", target))
         raise XenAPIError("VM_REVERT_FAILED", snapshot, target) from error
     vm = db.get("VM", target)
-    raise_alert(db, context.now(), "VM_SNAPSHOT_REVERTED", vm, f"VM '{vm.name_label}' was put back to a snapshot.")
+    what = f"was put back to snapshot '{source.name_label}' (uuid: {source.uuid})"
+    tell_of_vm(db, context.now(), "VM_SNAPSHOT_REVERTED", vm, what)
 
 
 async def force_off_if_on(context: Context, vm: Row) -> None:

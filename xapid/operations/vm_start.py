@@ -10,7 +10,7 @@ from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations.agent_errors import translated
-from xapid.operations.alerts import raise_alert
+from xapid.operations.alerts import tell_of_vm
 from xapid.operations.anti_affinity import watch_groups
 from xapid.operations.balancing import advised_host
 from xapid.operations.context import Context
@@ -70,7 +70,7 @@ async def boot(context: Context, vm: Row, host: str, paused: bool) -> None:
         _give_up(db, vm)
         raise
     set_live(db, vm, host, state, context.now())
-    raise_alert(db, context.now(), "VM_STARTED", vm, f"VM '{vm.name_label}' was started on {_name(db, host)}.")
+    tell_of_vm(db, context.now(), "VM_STARTED", vm, "was started", host)
     watch_groups(db, context.now(), vm.groups)
     if vm.start_delay > 0:
         await deferLater(context.clock, vm.start_delay)
@@ -93,7 +93,7 @@ async def wake(context: Context, vm: Row, host: str, paused: bool, *, alert: boo
         tx.update(vm.ref, suspend_VDI=NULL_REF)
     await discard_image(context, image.ref)
     if alert:
-        raise_alert(db, context.now(), "VM_RESUMED", vm, f"VM '{vm.name_label}' was resumed on {_name(db, host)}.")
+        tell_of_vm(db, context.now(), "VM_RESUMED", vm, "was resumed", host)
     watch_groups(db, context.now(), vm.groups)
 
 
@@ -168,7 +168,3 @@ def _give_up(db: Database, vm: Row) -> None:
     if vm.ref in db.table("VM"):
         with db.transaction() as tx:
             tx.update(vm.ref, scheduled_to_be_resident_on=NULL_REF)
-
-
-def _name(db: Database, host: str) -> str:
-    return f"host '{db.get('host', host).name_label}'"

@@ -11,7 +11,7 @@ from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 from xapid.operations.agent_errors import translated
-from xapid.operations.alerts import raise_alert
+from xapid.operations.alerts import tell_of_vm
 from xapid.operations.anti_affinity import watch_groups
 from xapid.operations.context import Context
 from xapid.operations.domain_config import vm_config
@@ -35,7 +35,7 @@ async def pause(context: Context, vm: str) -> None:
     with translated(context.db, vm):
         await context.agent().hypervisor.pause(row.uuid)
     set_running_flag(context.db, row, "Paused")
-    raise_alert(context.db, context.now(), "VM_PAUSED", row, f"VM '{row.name_label}' was paused.")
+    tell_of_vm(context.db, context.now(), "VM_PAUSED", row, "was paused")
 
 
 async def unpause(context: Context, vm: str) -> None:
@@ -43,7 +43,7 @@ async def unpause(context: Context, vm: str) -> None:
     with translated(context.db, vm):
         await context.agent().hypervisor.unpause(row.uuid)
     set_running_flag(context.db, row, "Running")
-    raise_alert(context.db, context.now(), "VM_UNPAUSED", row, f"VM '{row.name_label}' goes on.")
+    tell_of_vm(context.db, context.now(), "VM_UNPAUSED", row, "goes on")
 
 
 async def clean_shutdown(context: Context, vm: str) -> None:
@@ -128,7 +128,7 @@ async def _shut_down(context: Context, vm: Row, how: How, timeout: float) -> Non
 
 
 def _tell_of_shutdown(context: Context, vm: Row) -> None:
-    raise_alert(context.db, context.now(), "VM_SHUTDOWN", vm, f"VM '{vm.name_label}' was shut down.")
+    tell_of_vm(context.db, context.now(), "VM_SHUTDOWN", vm, "was shut down")
     watch_groups(context.db, context.now(), vm.groups)
 
 
@@ -147,7 +147,7 @@ async def _reboot(context: Context, vm: Row, how: How) -> None:
         raise
     forget_guest(db, vm)
     set_live(db, vm, host, state, context.now())
-    raise_alert(db, context.now(), "VM_REBOOTED", vm, f"VM '{vm.name_label}' was rebooted.")
+    tell_of_vm(db, context.now(), "VM_REBOOTED", vm, "was rebooted")
 
 
 def _run_no_more(context: Context, vm: Row) -> None:

@@ -9,7 +9,7 @@ from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations.agent_errors import translated
-from xapid.operations.alerts import raise_alert
+from xapid.operations.alerts import tell_of_vm
 from xapid.operations.anti_affinity import watch_groups
 from xapid.operations.constructor import constructor_record
 from xapid.operations.context import Context
@@ -26,7 +26,7 @@ MIB = 1 << 20
 async def suspend(context: Context, vm: str) -> None:
     row = context.db.get("VM", vm)
     await put_to_sleep(context, row)
-    raise_alert(context.db, context.now(), "VM_SUSPENDED", row, f"VM '{row.name_label}' was suspended.")
+    tell_of_vm(context.db, context.now(), "VM_SUSPENDED", row, "was suspended")
     watch_groups(context.db, context.now(), row.groups)
 
 

@@ -79,10 +79,24 @@ def set_type(context: Context, self: str, value: str) -> None:
 async def snapshot_now(context: Context, vmss: str) -> str:
     """Takes a snapshot of each VM; what fails is told in an alert and keeps no other VM from its snapshot.
 
-    Raises the alerts VMSS_SNAPSHOT_SUCCEEDED and VMSS_SNAPSHOT_FAILED.
+    Raises the alerts VMSS_SNAPSHOT_SUCCEEDED and VMSS_SNAPSHOT_FAILED, or VMSS_SNAPSHOT_LOCK_FAILED, while the same schedule
+    is at work already.
     """
-    db = context.db
+    db, at_work = context.db, context.services.schedules_at_work
     row = db.get("VMSS", vmss)
+    if vmss in at_work:
+        raise_alert(db, context.now(), "VMSS_SNAPSHOT_LOCK_FAILED", row)
+        return ""
+    at_work.add(vmss)
+    try:
+        await _take_all(context, row)
+    finally:
+        at_work.discard(vmss)
+    return ""
+
+
+async def _take_all(context: Context, row: Row) -> None:
+    db = context.db
     failures = []
     for vm in (db.table("VM").find(ref) for ref in row.VMs):
         if vm is None:  # it went while others had their turn
@@ -90,11 +104,10 @@ async def snapshot_now(context: Context, vmss: str) -> str:
         try:
             await _take(context, row, vm)
         except XenAPIError as error:
-            failures.append(f"{vm.name_label} ({vm.uuid}): {', '.join(error.description)}")
-    _update(context, vmss, last_run_time=context.now())
+            failures.append(f"VM: {vm.name_label} UUID: {vm.uuid} Error:[{', '.join(map(_quoted, error.description))}]")
+    _update(context, row.ref, last_run_time=context.now())
     name = "VMSS_SNAPSHOT_FAILED" if failures else "VMSS_SNAPSHOT_SUCCEEDED"
     raise_alert(db, context.now(), name, row, "\n".join(failures))
-    return ""
 
 
 async def _take(context: Context, vmss: Row, vm: Row) -> None:
@@ -114,6 +127,11 @@ async def _take(context: Context, vmss: Row, vm: Row) -> None:
         for disk in disks:
             if disk in db.table("VDI"):
                 await context.call("VDI.destroy", disk)
+
+
+def _quoted(text: str) -> str:
+    """In the form that clients read: a text in single quotes, on one line."""
+    return "'" + " ".join(text.replace("'", "\u2019").split()) + "'"
 
 
 def _update(context: Context, ref: str, **changes: Any) -> None:

@@ -1,7 +1,7 @@
 """Snapshot schedules that come due: every quarter of an hour, in UTC, those of :mod:`xapid.operations.vmss` are looked at.
 
 A schedule that came due while the server was down is not made up for; one that was run in the same quarter already, by hand or
-before a restart, is not run again.
+before a restart, is not run again. One that comes due while it is still at work is left out, which an alert tells.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
+from xapid.operations.alerts import raise_alert
 from xapid.operations.vmss import DAYS
 
 log = Logger()
@@ -55,7 +56,10 @@ class Schedules:
         """Run what is due now."""
         moment = datetime.fromtimestamp(int(self._clock.seconds()), UTC)
         for vmss in self._db.table("VMSS").rows():
-            if vmss.ref not in self._busy and is_due(vmss, moment):
+            if is_due(vmss, moment):
+                if vmss.ref in self._busy:
+                    raise_alert(self._db, moment, "VMSS_SNAPSHOT_MISSED_EVENT", vmss)
+                    continue
                 self._busy.add(vmss.ref)
                 ensureDeferred(self._carry_out(vmss))
 
