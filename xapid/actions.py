@@ -42,7 +42,7 @@ def actions(
     return {
         "get_root": root,
         "post_cli": CommandLines(dispatcher, commands(), clock).serve,
-        **BlobActions(db, services.blobs, authenticator, clock).actions,
+        **BlobActions(db, services.blobs, authenticator, clock, services).actions,
         **VmActions(works).actions,
         **VdiActions(works).actions,
         **RrdActions(db, services, clock).actions,

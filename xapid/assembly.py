@@ -56,6 +56,7 @@ from xapid.operations.host_mirrors import HostMirrors
 from xapid.operations.host_settings import clock_offset
 from xapid.operations.path_alerts import PathAlerts
 from xapid.operations.presence import Presence
+from xapid.operations.pvs_running import RunningProxies
 from xapid.operations.replication import Replication
 from xapid.operations.reports import Reports
 from xapid.operations.routine_checks import RoutineChecks
@@ -149,6 +150,7 @@ class Pool:
     replication: Replication
     alarms: ThresholdAlarms
     paths: PathAlerts
+    proxies: RunningProxies
     directory_start: DirectoryStart
     made_up_password: str | None
     """Root's password, if it was made up just now: the only time that it is known."""
@@ -165,6 +167,7 @@ class Pool:
         self.replication.start()
         self.alarms.start()
         self.paths.start()
+        self.proxies.start()
         self.directory_start.start()
         self.services.tracing.start()
         self.services.presence.start()
@@ -199,6 +202,7 @@ class Pool:
         self.replication.stop()
         self.alarms.stop()
         self.paths.stop()
+        self.proxies.stop()
         self.directory_start.stop()
         self.services.tracing.stop()
         self.services.audit.flush()
@@ -339,6 +343,7 @@ async def assemble(
         ),
         alarms=ThresholdAlarms(db, clock, services.stats, follows),
         paths=PathAlerts(db, clock, follows),
+        proxies=RunningProxies(db, clock, follows),
         directory_start=DirectoryStart(db, clock, services),
         made_up_password=await _initialise_password(db, passwords, config),
     )

@@ -104,6 +104,18 @@ def test_with_multiple_each_failure_is_printed_and_the_status_is_1(xe, vm):
     }
 
 
+def test_single_hosts_leave_a_directory_or_come_to_one_only_when_forced(xe):
+    host = f"host-uuid={xe.good('host-list', '--minimal').line.split(',')[0]}"
+    for words in (
+        ("host-enable-external-auth", host, "auth-type=nosuch", "service-name=x"),
+        ("host-disable-external-auth", host),
+    ):
+        refused = xe(*words)
+        assert (refused.out, refused.status) == ("", 1) and "--force" in refused.err, words
+    assert "type: nosuch" in xe("host-enable-external-auth", host, "auth-type=nosuch", "service-name=x", "--force").err
+    xe.good("host-disable-external-auth", host, "--force")
+
+
 def test_a_quote_in_a_name_is_more_than_the_expression_takes(xe):
     assert xe("vm-start", 'vm=a"b').err.splitlines()[0] != "Error: No matching VMs found"
 

@@ -57,6 +57,21 @@ def test_what_are_no_messages_fails_the_task_and_leaves_none(web, session, api, 
     assert api.message.get_all() == []
 
 
+@pytest.mark.parametrize("public", [True, False])
+def test_a_task_that_is_named_with_a_blob_ends(web, session, api, public):
+    blob = api.VM.create_new_blob(api.VM.get_all()[0], "notes", "text/plain", public)
+    for method, ref, status, ended in (
+        ("PUT", blob, 200, "success"), ("GET", blob, 200, "success"), ("GET", "OpaqueRef:x", 404, "failure"),
+        ("PUT", "OpaqueRef:x", 404, "failure"),
+    ):  # fmt: skip
+        task = api.task.create("blob", "")
+        answer = web.ask(method, f"/blob?session_id={session}&task_id={task}&ref={ref}", b"text" if method == "PUT" else b"")
+        assert (answer.status, api.task.get_status(task)) == (status, ended), method
+        if ended == "failure":
+            assert api.task.get_error_info(task) == ["HANDLE_INVALID", "blob", "OpaqueRef:x"]
+    assert web.ask("GET", f"/blob?ref={blob}").status == (200 if public else 401)
+
+
 def test_messages_are_about_an_object(web, session):
     assert web.ask("PUT", f"/messages?session_id={session}&cls=VM", b"x").status == 400
 

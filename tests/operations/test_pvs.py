@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import XenAPI
 
 from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations import pvs_cache_storage, pvs_proxy, pvs_site
@@ -45,6 +46,52 @@ def test_a_cache_stays_while_a_proxy_on_its_host_uses_it(world, site):
     world.set(proxy, currently_attached=False)
     pvs_site.forget(world.context, site)
     assert world.row(cache) is world.row(proxy) is None
+
+
+def test_a_proxy_runs_where_its_vm_does_if_there_is_a_cache_with_room_and_a_server(api, xapid_clock, change):
+    (sr,) = api.SR.get_by_name_label("Shared storage")
+    vm = api.VM.clone(api.VM.get_by_name_label("Other install media")[0], "streams")
+    api.VM.provision(vm)
+    vif = api.VIF.create({
+        "device": "0", "VM": vm, "network": api.network.get_by_name_label("Pool-wide network associated with eth0")[0],
+        "MAC": "", "MTU": "1500", "other_config": {}, "qos_algorithm_type": "", "qos_algorithm_params": {},
+    })  # fmt: skip
+    site = api.PVS_site.introduce("lab", "", "u")
+    proxy = api.PVS_proxy.create(site, vif)
+    here, there, *_ = api.host.get_all()
+    caches = {h: api.PVS_cache_storage.create({"host": h, "SR": sr, "site": site, "size": str(1 << 30)}) for h in (here,)}
+
+    def state():
+        xapid_clock.pass_time(1)
+        return api.PVS_proxy.get_status(proxy), api.PVS_proxy.get_currently_attached(proxy)
+
+    def told():
+        found = [m for m in api.message.get_all_records().values() if m["obj_uuid"] == api.PVS_proxy.get_uuid(proxy)]
+        assert {(m["priority"], m["cls"]) for m in found} <= {("3", "PVS_proxy")}
+        return sorted(m["name"].removeprefix("PVS_PROXY_") for m in found)
+
+    assert state() == ("stopped", False)
+    api.VM.start_on(vm, here, False, False)
+    assert (state(), told()) == (("stopped", False), ["NO_SERVER_AVAILABLE"])
+    api.VM.hard_shutdown(vm)
+    api.PVS_server.introduce(["192.0.2.7"], "6910", "6930", site)
+    change(sr, physical_utilisation=int(api.SR.get_physical_size(sr)) - 1)
+    api.VM.start_on(vm, here, False, False)
+    assert (state(), told()) == (("stopped", False), ["NO_SERVER_AVAILABLE", "SR_OUT_OF_SPACE"])
+    api.VM.hard_shutdown(vm)
+    change(sr, physical_utilisation=0)
+    api.VM.start_on(vm, here, False, False)
+    assert state() == ("initialised", True)
+    with pytest.raises(XenAPI.Failure, match="PVS_CACHE_STORAGE_IS_IN_USE"):
+        api.PVS_cache_storage.destroy(caches[here])
+    xapid_clock.pass_time(60)  # the guest is up, and can move
+    api.VM.pool_migrate(vm, there, {})
+    assert (state(), told()[0]) == (("stopped", False), "NO_CACHE_SR_AVAILABLE")
+    api.VM.pool_migrate(vm, here, {})
+    assert state() == ("initialised", True)
+    api.VM.hard_shutdown(vm)
+    assert state() == ("stopped", False)
+    assert len(told()) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """``GET /blob`` and ``PUT /blob``: the contents of blobs, by ``ref`` or ``uuid``.
 
 Public blobs are given to anyone, others to sessions. An upload is answered before its body is read, since clients wait
-for that; when the connection closes, the contents are kept and the blob's ``size`` and ``last_updated`` say so.
+for that; when the connection closes, the contents are kept and the blob's ``size`` and ``last_updated`` say so. A task that is
+named ends with the request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 from twisted.internet.interfaces import IReactorTime
@@ -19,18 +21,28 @@ from xapid.http.blobs import BlobStore
 from xapid.http.credentials import Authenticator
 from xapid.http.exchange import Exchange, Serve
 from xapid.http.gate import Gate
+from xapid.http.task_of import task_of
+from xapid.operations.services import Services
 
 _UNKNOWN = b"Unknown reference\n"
 
 
 class BlobActions:
-    """Serves the contents of blobs. ``database`` holds the objects, ``store`` the contents."""
+    """Serves the contents of blobs. ``database`` holds the objects, ``store`` the contents, ``services`` the tasks, if any."""
 
-    def __init__(self, database: Database, store: BlobStore, authenticator: Authenticator, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: BlobStore,
+        authenticator: Authenticator,
+        clock: IReactorTime,
+        services: Services | None = None,
+    ) -> None:
         self._database = database
         self._store = store
         self._gate = Gate(authenticator)
         self._clock = clock
+        self._services = services
 
     @property
     def actions(self) -> Mapping[str, Serve]:
@@ -43,13 +55,27 @@ class BlobActions:
             exchange.start(400, pages.BARE, "HTTP/1.1")
             return
         blob = self._find(exchange)
-        if blob is None or not blob.public:
+        if blob is None or not blob.public or "task_id" in exchange.head.query:
             if not await self._gate.admit(exchange, BY_NAME["get_blob"], realm="Blob handler"):
                 return
-            await self._gate.release(exchange)
+            try:
+                async with self._ending(exchange):
+                    await self._give(exchange, blob)
+            except XenAPIError as error:  # the task has it
+                await self._gate.release(exchange, error.code)
+            except BaseException:
+                await self._gate.release(exchange, "INTERNAL_ERROR")
+                raise
+            else:
+                await self._gate.release(exchange)
+            return
+        await self._give(exchange, blob)
+
+    async def _give(self, exchange: Exchange, blob: Row | None) -> None:
+        """Errors: HANDLE_INVALID, when the request has been answered."""
         if blob is None:
             self._unknown(exchange)
-            return
+            raise _no_blob(exchange)
         size, chunks = self._store.size(blob.uuid), self._store.chunks(blob.uuid)
         exchange.start(
             200,
@@ -68,10 +94,16 @@ class BlobActions:
         if not exchange.head.query.keys() & {"ref", "uuid"} or exchange.head.is_chunked:
             exchange.start(400, pages.BARE, "HTTP/1.1")
             return
+        with suppress(XenAPIError):  # the task has it
+            async with self._ending(exchange):
+                await self._take(exchange)
+
+    async def _take(self, exchange: Exchange) -> None:
+        """Errors: HANDLE_INVALID, when the request has been answered; INTERNAL_ERROR for an upload that was cut short."""
         blob = self._find(exchange)
         if blob is None:
             self._unknown(exchange)
-            return
+            raise _no_blob(exchange)
         exchange.start(
             200,
             [
@@ -90,11 +122,20 @@ class BlobActions:
             raise
         if exchange.truncated or self._database.find(blob.ref) is None:
             upload.abandon()
-            return
+            raise XenAPIError("INTERNAL_ERROR", "the upload was cut short") if exchange.truncated else _no_blob(exchange)
         now = datetime.fromtimestamp(int(self._clock.seconds()), UTC)
         with self._database.transaction() as transaction:
             transaction.update(blob.ref, size=upload.commit(), last_updated=now)
         await self._database.durable()
+
+    @asynccontextmanager
+    async def _ending(self, exchange: Exchange) -> AsyncIterator[None]:
+        """Around serving a session."""
+        if self._services is None:
+            yield
+            return
+        async with task_of(self._services, exchange):
+            yield
 
     def _find(self, exchange: Exchange) -> Row | None:
         query = exchange.head.query
@@ -118,6 +159,11 @@ class BlobActions:
             "HTTP/1.1",
         )
         exchange.write(_UNKNOWN)
+
+
+def _no_blob(exchange: Exchange) -> XenAPIError:
+    query = exchange.head.query
+    return XenAPIError("HANDLE_INVALID", "blob", query["ref"] if "ref" in query else query["uuid"])
 
 
 def _one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Proxies through which VMs stream their disks (class ``PVS_proxy``). No agent runs one, so they stay stopped."""
+"""Proxies through which VMs stream their disks (class ``PVS_proxy``). :mod:`xapid.operations.pvs_running` runs them."""
 
 from __future__ import annotations
 

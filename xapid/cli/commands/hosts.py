@@ -79,6 +79,27 @@ async def host_enable(run: Run) -> None:
     await selectors.for_each(run, enable)
 
 
+@command("host-enable-external-auth", "host-uuid auth-type service-name [config:] |hidden")
+async def host_enable_external_auth(run: Run) -> None:
+    """Have one host ask a directory, to mend what went wrong when the pool was to ask it. Needs --force."""
+    _assert_forced(run, "pool-enable-external-auth")
+    host, config = await run.api.ref("host", run["host-uuid"]), run.args.map("config")
+    await run.api.call("host.enable_external_auth", host, config, run["service-name"], run["auth-type"])
+
+
+@command("host-disable-external-auth", "host-uuid [config:] |hidden")
+async def host_disable_external_auth(run: Run) -> None:
+    """Have one host ask no directory any more, to mend what went wrong for the pool. Needs --force."""
+    _assert_forced(run, "pool-disable-external-auth")
+    host = await run.api.ref("host", run["host-uuid"])
+    await run.api.call("host.disable_external_auth", host, run.args.map("config"))
+
+
+def _assert_forced(run: Run, instead: str) -> None:
+    if not run.is_forced:
+        raise CommandFailed(f"This is for single hosts that differ from their pool. Use {instead}, or --force to go on.")
+
+
 @command("host-bugreport-upload", "[url] [http_proxy] <host>")
 async def host_bugreport_upload(run: Run) -> None:
     """Send a report on the state of hosts to a server."""

@@ -31,14 +31,6 @@ ROWS = (
     row("host-disable-ssh", "host.disable_ssh", "@host"),
     row("host-enable-local-storage-caching", "host.enable_local_storage_caching", "@host sr-uuid"),
     row("host-disable-local-storage-caching", "host.disable_local_storage_caching", "@host"),
-    row(
-        "host-enable-external-auth",
-        "host.enable_external_auth",
-        "host-uuid [config:] service-name auth-type",
-        flags="hidden",
-        first="host-uuid auth-type",
-    ),
-    row("host-disable-external-auth", "host.disable_external_auth", "host-uuid [config:]", flags="hidden"),
     row("host-external-auth-set-ldaps", "host.external_auth_set_ldaps", "host-uuid ldaps [force]", flags="hidden"),
     row("host-get-server-certificate", "host.get_server_certificate", "@host"),
     row(
