@@ -262,6 +262,7 @@ class Daemon:
             limits=Limits(body_size=self.config.max_body),
             fast=not self.config.no_fast_path,
             has_file=lambda path: self._files is not None and self._files.has(path),
+            thumbprints=lambda: self.pool.services.role.thumbprints,
         )
         self._servers.append(server)
         return server

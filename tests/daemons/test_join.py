@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
+import ssl
 import time
+import xmlrpc.client
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import XenAPI
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from xapid.testing.processes import Daemon, Daemons, join
 from xapid.testing.waiting import until
@@ -62,6 +67,25 @@ def test_a_session_of_the_coordinator_is_sent_there_by_a_member(pair: tuple[Daem
         elsewhere._session = leader.session().handle
         elsewhere.xenapi.pool.get_all()
     assert caught.value.details == ["HOST_IS_SLAVE", leader.address]
+
+
+def test_a_member_tells_by_which_certificate_its_coordinator_is_known(pair: tuple[Daemon, Daemon]) -> None:
+    leader, joiner = pair
+    known = x509.load_pem_x509_certificate(ssl.get_server_certificate((leader.address, leader.port)).encode())
+    connection = http.client.HTTPSConnection(
+        joiner.address, joiner.port, context=ssl._create_unverified_context(), timeout=LIMIT
+    )
+    login = xmlrpc.client.dumps(("root", "x"), "session.login_with_password")
+
+    def told(algorithm: str) -> str | None:
+        connection.request("POST", "/", login, {"x-xenapi-request-host-certificate-thumbprint": f"{algorithm}:master"})
+        with connection.getresponse() as answer:
+            answer.read()
+            return answer.headers["x-xenapi-response-host-certificate-thumbprint"]
+
+    until(lambda: told("sha-256") == known.fingerprint(hashes.SHA256()).hex(":").upper())
+    assert told("sha-1") == known.fingerprint(hashes.SHA1()).hex(":").upper()
+    connection.close()
 
 
 def test_the_pool_has_the_new_host_with_what_it_brought(pair: tuple[Daemon, Daemon]) -> None:

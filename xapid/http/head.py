@@ -18,6 +18,10 @@ import attrs
 
 from xapid.wire.call import Call, Codec
 
+THUMBPRINT_ASKED: Final = "x-xenapi-request-host-certificate-thumbprint"
+"""The header in which a client asks whom to trust where it is sent to: ``sha-256:master`` or ``sha-1:master``."""
+_OF_COORDINATOR: Final = ":master"
+
 Decode = Callable[[bytes], tuple[Call, Codec]]
 
 END = re.compile(rb"\r?\n\r?\n")
@@ -69,6 +73,12 @@ class Head:
     @cached_property
     def cookies(self) -> Mapping[str, str]:
         return _pairs(re.split(r"[;&]\s*", self.headers.get("cookie", "")))
+
+    @cached_property
+    def thumbprint_asked(self) -> str | None:
+        """The algorithm by whose thumbprint the client would know the coordinator, if a call is refused by a member."""
+        asked = self.headers.get(THUMBPRINT_ASKED, "")
+        return asked.removesuffix(_OF_COORDINATOR) if asked.endswith(_OF_COORDINATOR) else None
 
     def opening(self, content_type: bytes) -> tuple[bytes, bytes]:
         """The head of the answer to a call, without the length of its body, which comes between the two."""

@@ -25,7 +25,8 @@ from xapid.http.exchange import Disconnected, Exchange
 from xapid.http.head import Decode, Head
 from xapid.http.requests import Requests
 from xapid.http.running import run
-from xapid.wire.call import Answer, Call, Malformed
+from xapid.http.thumbprints import Watched, told
+from xapid.wire.call import Answer, Call, Codec, Malformed
 
 if TYPE_CHECKING:
     from xapid.http.server import HttpServer
@@ -65,6 +66,8 @@ class HttpProtocol(Requests):
         except Malformed as error:
             self._refuse(head, 500, str(error))
             return
+        if head.thumbprint_asked is not None:
+            codec = Watched(codec)
         self._state, self.deadline = BUSY, math.inf
         try:
             answer = self._server.dispatcher.dispatch(call, codec, self._origin)
@@ -72,16 +75,16 @@ class HttpProtocol(Requests):
             self._failed(head, call, error)
         else:
             if isinstance(answer, list):
-                self._answer(head, codec.content_type, answer)
+                self._answer(head, codec, answer)
             else:
-                answer.addBoth(self._answer_later, head, codec.content_type, call)
+                answer.addBoth(self._answer_later, head, codec, call)
 
-    def _answer_later(self, answer: Answer | Failure, head: Head, content_type: bytes, call: Call) -> None:
+    def _answer_later(self, answer: Answer | Failure, head: Head, codec: Codec, call: Call) -> None:
         if isinstance(answer, Failure):
             self._failed(head, call, answer.value)  # type: ignore[arg-type]  # Deferreds carry exceptions only
         elif self._state == BUSY:
             try:
-                self._answer(head, content_type, answer)
+                self._answer(head, codec, answer)
             except Exception as error:
                 self._failed(head, call, error)
 
@@ -94,14 +97,16 @@ class HttpProtocol(Requests):
         if self._state == BUSY:
             self._refuse(head, 500, more)
 
-    def _answer(self, head: Head, content_type: bytes, answer: Answer) -> None:
+    def _answer(self, head: Head, codec: Codec, answer: Answer) -> None:
         latest = self._server.latest
         if answer is latest.answer and head is latest.head:
             link.write(self._link, latest.whole)
             self._answered(head.keep_alive)
             return
         size = sum(map(len, answer))
-        before, after = head.opening(content_type)
+        before, after = head.opening(codec.content_type)
+        if isinstance(codec, Watched) and codec.is_sent_elsewhere and head.thumbprint_asked is not None:
+            after = told(after, head.thumbprint_asked, self._server.thumbprints())
         start = b"%s%d%s" % (before, size, after)
         if size <= CHUNK:
             whole = b"".join((start, *answer))

@@ -82,17 +82,19 @@ class HttpServer(ServerFactory):
         fast: bool = True,
         only: Serve | None = None,
         has_file: Callable[[str], bool] = lambda path: False,
+        thumbprints: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         """``host`` is the reference of the host that answers here. ``agents`` makes the protocol for a client that came
         for ``xapid-agent/1`` with the certificate of the given fingerprint, or None if the pool does not know it. Unless
         ``fast``, every request is read as if it were the first of its kind. With ``only``, that serves every ``GET``, and
         nothing else is served. ``has_file`` tells the paths of files that the action ``get_root`` serves although they
-        begin like the path of another action.
+        begin like the path of another action. ``thumbprints`` are those of the coordinator's certificate, by algorithm.
         """
         self.dispatcher = dispatcher
         self.host = host
         self.clock = clock
         self.https_only = https_only
+        self.thumbprints = thumbprints
         self._https_port = https_port
         self.limits = limits or Limits()
         self.heads: dict[bytes, Head] = {}

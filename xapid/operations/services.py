@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -74,6 +74,10 @@ class PoolRole(Protocol):
     @property
     def coordinator_address(self) -> str:
         """What HOST_IS_SLAVE tells clients."""
+
+    @property
+    def thumbprints(self) -> Mapping[str, str]:
+        """Of the certificate that clients see at the coordinator, by the algorithm's name; empty while nobody knows it."""
 
 
 @attrs.define(kw_only=True)

@@ -142,6 +142,7 @@ class Following:
                 self._asked_whom = Place(**answer["leader"])
                 self._common.membership.follow(self._asked_whom)
                 role.follow(answer["leader"]["address"], answer["leader"]["port"])
+                role.leader_thumbprints = answer.get("thumbprints", {})
                 if answer["password"] and answer["password"] != self._common.passwords.hash:
                     self._common.passwords.set_hash(answer["password"])
                 role.emergency = None

@@ -227,6 +227,7 @@ class Receiving:
             "answer": answer,
             "roster": common.membership.roster(common.peers.own_places()),
             "leader": attrs.asdict(common.peers.coordinator),
+            "thumbprints": dict(common.role.thumbprints),
             "password": common.passwords.hash,
         }
         return orjson.dumps({"value": welcome})

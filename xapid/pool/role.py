@@ -6,6 +6,7 @@ answers as members do.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from xapid.database import Database
@@ -42,6 +43,8 @@ class Role:
         """What answers all calls but a few, while the daemon cannot do its work."""
         self.leader: str | None = None
         """As a member: the address of the coordinator that clients are sent to. None: this daemon leads."""
+        self.leader_thumbprints: Mapping[str, str] = {}
+        """As a member: what :attr:`thumbprints` is at the coordinator, which tells it with every answer to a hello."""
 
     def follow(self, address: str, port: int) -> None:
         """As a member, send clients there."""
@@ -61,6 +64,17 @@ class Role:
             return self.leader
         row = self._db.table("host").find(self.coordinator)
         return "" if row is None else str(row.address)
+
+    @property
+    def thumbprints(self) -> Mapping[str, str]:
+        """Of the certificate that clients see at the coordinator, as ``sha-256`` and ``sha-1``; empty while nobody knows it."""
+        if self.leader is not None:
+            return self.leader_thumbprints
+        host = self._hosts.find(self.coordinator)
+        for row in map(self._db.table("Certificate").find, () if host is None else host.certificates):
+            if row is not None and row.type == "host":
+                return {"sha-256": row.fingerprint_sha256, "sha-1": row.fingerprint_sha1}
+        return {}
 
     def admit(self, message: str) -> None:
         """Errors: while the daemon is in emergency mode, what put it there, for all but a few messages."""
