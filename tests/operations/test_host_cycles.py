@@ -76,6 +76,21 @@ def test_a_host_is_not_enabled_while_it_starts(api, hosts, live, refused, xapid_
     api.host.enable(member)
 
 
+@pytest.mark.xapid(duration_profile="instant")
+@pytest.mark.parametrize("way", ["reboot", "restart_agent"])
+def test_whoever_waits_for_a_host_to_change_sees_it_come_back_after_the_call(api, hosts, live, xapid_clock, way):
+    """Xen Orchestra begins to wait when the call has ended; profiles without durations are no exception."""
+    _, member, _ = hosts
+    xapid_clock.pass_time(10)
+    api.host.disable(member)
+    began = api.host.get_other_config(member)["agent_start_time"]
+    getattr(api.host, way)(member)
+    assert (live(member), api.host.get_enabled(member)) == (False, False)
+    xapid_clock.pass_time(1)
+    assert (live(member), api.host.get_enabled(member)) == (True, True)
+    assert float(api.host.get_other_config(member)["agent_start_time"]) > float(began)
+
+
 def test_storage_that_does_not_come_back_with_its_host_is_an_alert(api, hosts, xapid_server, xapid_clock, refused):
     _, member, _ = hosts
     api.host.disable(member)

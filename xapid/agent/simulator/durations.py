@@ -26,9 +26,9 @@ class Durations:
     plug: float = 0
     disk: float = 0
     """Making or removing a disk, or attaching an SR."""
-    boot: float = 0
-    """From the restart of a host until its agent reports."""
-    restart: float = 0
+    boot: float = 1
+    """From the restart of a host until its agent reports. Clients wait for a host to come back after the call has ended."""
+    restart: float = 1
     """The same when only its agent is restarted."""
     agent: float = 2
     """From boot to the first report of the agent inside the guest."""

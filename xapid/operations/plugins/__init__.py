@@ -1,8 +1,8 @@
 """Host plugins that every host has: functions of the server itself, called as ``host.call_plugin``.
 
-They offer what XenAPI has no message for. A module here is a plugin of that name (in which ``-`` stands for ``_``), or of the
-name that it calls ``PLUGIN``, and each of its public functions one of the plugin's: it takes the context, the reference of the
-host and the arguments, and returns text.
+They offer what XenAPI has no message for. A module here is a plugin of that name, or of the name that it calls ``PLUGIN``,
+and each of its public functions one of the plugin's: it takes the context, the reference of the host and the arguments, and
+returns text. In both names ``-`` stands for ``_``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def find(plugin: str, function: str) -> Function | None:
     module = _modules().get(plugin)
     if module is None:
         return None
-    found = vars(module).get(function)
+    found = vars(module).get(function.replace("-", "_"))
     if function.startswith("_") or not inspect.iscoroutinefunction(found) or found.__module__ != module.__name__:
         raise XenAPIError.relayed("UNKNOWN_XENAPI_PLUGIN_FUNCTION", function)
     return found
