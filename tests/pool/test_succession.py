@@ -357,6 +357,32 @@ def test_a_member_that_nobody_knows_says_so(street: Street, three: list[Neighbou
     assert refused(b.session) == ["HOST_UNKNOWN_TO_MASTER", b.host]
 
 
+def test_a_member_of_a_later_version_does_not_serve_until_its_coordinator_is_as_late(
+    street: Street, three: list[Neighbour]
+) -> None:
+    a, b, c = three
+    api = a.session().xenapi
+    host = api.host.get_by_uuid(b.host)
+    b.federation.common.version, c.federation.common.version = "0.10.0", "0.0.9"
+    street.clock.pass_time(40)
+    assert refused(b.session) == ["HOST_XAPI_VERSION_HIGHER_THAN_COORDINATOR", "0.10.0"]
+    assert refused(c.session) == ["HOST_IS_SLAVE", a.address]
+
+    def told() -> list[tuple[str, str, str]]:
+        found = [m for m in api.message.get_all_records().values() if m["name"].startswith("XAPI_STARTUP")]
+        assert all(m["name"] == "XAPI_STARTUP_BLOCKED_AS_VERSION_HIGHER_THAN_COORDINATOR" for m in found)
+        return [(m["cls"], m["priority"], m["obj_uuid"]) for m in found]
+
+    assert told() == [("Host", "2", b.host)]
+    street.clock.pass_time(660)
+    assert told() == [("Host", "2", b.host)]
+    assert api.host_metrics.get_live(api.host.get_metrics(host)) is False
+    a.federation.common.version = "0.10.0"
+    street.clock.pass_time(40)
+    assert refused(b.session) == ["HOST_IS_SLAVE", a.address]
+    assert api.host_metrics.get_live(api.host.get_metrics(host)) is True
+
+
 def test_members_hold_a_copy_that_is_at_most_five_minutes_old(street: Street, three: list[Neighbour]) -> None:
     a, b, _ = three
     api = a.session().xenapi

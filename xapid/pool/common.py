@@ -10,6 +10,7 @@ import attrs
 from twisted.internet import defer
 from twisted.internet.interfaces import IReactorTime
 
+from xapid import __version__
 from xapid.agent.interface import IAgentObserver, IHostAgent
 from xapid.agent.remote import RemoteAgent
 from xapid.agent.values import AgentFailure
@@ -55,6 +56,10 @@ class Common:
     """What puts into the database what agents notice."""
     certificate: str = ""
     """What this daemon presents, in PEM."""
+    version: str = __version__
+    """Of this daemon."""
+    newer: set[str] = attrs.field(factory=set)
+    """As the coordinator: the members that are of a later version, and may not serve."""
     left: Callable[[], None] = lambda: None
     """Called when sessions of this daemon mean nothing any more."""
     start_afresh: Callable[[], Awaitable[None]] = _nothing

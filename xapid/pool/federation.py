@@ -222,6 +222,8 @@ class Federation:
         self.copying.soon()
 
     async def _beat_of(self, place: Place) -> Beat:
+        if place.who in self.common.newer:
+            raise AgentFailure("unreachable", (place.host,))
         return Beat(**read_answer(await self.common.tell(place, BEAT, b"")))
 
     async def _take_up(self, ref: str, began: float) -> None:

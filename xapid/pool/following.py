@@ -7,6 +7,7 @@ seconds while it is not. While it is not, it is in *emergency mode* and answers 
 ``ok``                        the member serves, with the roster of the pool as it is now
 ``unknown_host``              HOST_UNKNOWN_TO_MASTER, until an administrator does something about it
 ``cannot_talk_back``          HOST_MASTER_CANNOT_TALK_BACK
+``newer``                     HOST_XAPI_VERSION_HIGHER_THAN_COORDINATOR, until the coordinator is of its version too
 ``released``                  it has been ejected: it starts afresh
 the secret does not hold      HOST_UNKNOWN_TO_MASTER
 nothing                       HOST_STILL_BOOTING
@@ -123,7 +124,7 @@ class Following:
         if before is not None and before.who == leader.who and before != leader:
             common.peers.forget(leader.who)  # it has moved
         hosts = [attrs.asdict(place) for place in common.peers.own_places()]
-        body = orjson.dumps({"hosts": hosts, "began": self._began, "time": common.clock.seconds()})
+        body = orjson.dumps({"hosts": hosts, "began": self._began, "time": common.clock.seconds(), "version": common.version})
         try:
             asking = defer.ensureDeferred(common.tell(leader, HELLO, body))
             answer = read_answer(await asking.addTimeout(ANSWER_WITHIN, common.clock))
@@ -150,6 +151,8 @@ class Following:
                 role.emergency = XenAPIError("HOST_UNKNOWN_TO_MASTER", own.host)
             case "cannot_talk_back":
                 role.emergency = XenAPIError("HOST_MASTER_CANNOT_TALK_BACK", own.address)
+            case "newer":
+                role.emergency = XenAPIError("HOST_XAPI_VERSION_HIGHER_THAN_COORDINATOR", self._common.version)
             case "released":
                 self._common.clock.callLater(0, lambda: defer.ensureDeferred(self._released()))
             case _:

@@ -10,6 +10,7 @@ that do not know it yet. It is told, or else told when it says hello.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -24,6 +25,7 @@ from xapid.agent.remote import read_answer
 from xapid.agent.values import AgentFailure
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations import allowed
+from xapid.operations.alerts import raise_alert
 from xapid.operations.levelling import level_pool
 from xapid.pool import adoption
 from xapid.pool.client import split_address
@@ -239,12 +241,17 @@ class Receiving:
             return orjson.dumps({"value": {"answer": "released"}})
         if daemon in self._adopting:
             return orjson.dumps({"value": {"answer": "busy"}})
-        for told in orjson.loads(body)["hosts"]:
-            place = Place(**told)
+        said = orjson.loads(body)
+        places = [Place(**told) for told in said["hosts"]]
+        for place in places:
             known = common.membership.find(place.host)
             if known is None or known.who != daemon or common.ref_of(place.host) is None:
                 common.membership.expect_no_longer(daemon)  # whoever hears this gives up joining
                 return orjson.dumps({"value": {"answer": "unknown_host"}})
+        if self._is_newer(daemon, places, str(said.get("version", ""))):
+            return orjson.dumps({"value": {"answer": "newer"}})
+        for place in places:
+            known = common.membership.find(place.host)
             if known != place:
                 self._move(place)
             try:
@@ -253,6 +260,19 @@ class Receiving:
             except AgentFailure:
                 return self._welcome("cannot_talk_back")
         return self._welcome()
+
+    def _is_newer(self, daemon: str, places: list[Place], version: str) -> bool:
+        """Whether a member is of a later version than this daemon, which an alert about its host tells once."""
+        common = self._common
+        if _numbers(version) <= _numbers(common.version):
+            common.newer.discard(daemon)
+            return False
+        if daemon not in common.newer:
+            common.newer.add(daemon)
+            host = common.db.table("host").by_uuid(places[0].host)
+            text = f"Host '{host.name_label}' does not serve, since its version, {version}, is later than the coordinator's."
+            raise_alert(common.db, common.now(), "XAPI_STARTUP_BLOCKED_AS_VERSION_HIGHER_THAN_COORDINATOR", host, text)
+        return True
 
     async def greet(self, host: str, address: str) -> str:
         """What a host that says it starts at an address is told: ``ok``, ``unknown_host`` or ``cannot_talk_back``."""
@@ -313,3 +333,8 @@ class Receiving:
         else:
             common.membership.forget_leaving(place.who)
         common.peers.forget(place.who)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """A version such that the later of two is the greater one."""
+    return tuple(map(int, re.findall(r"\d{1,9}", version)))
