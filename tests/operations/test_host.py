@@ -275,12 +275,25 @@ def test_management_moves_to_an_interface_that_has_an_address(api, host):
     assert refused(api.host.local_management_reconfigure, "eth0") == ["NOT_IN_EMERGENCY_MODE"]
 
 
-def test_local_caching_needs_an_idle_disabled_host_and_a_local_sr(api, host):
+def test_an_interface_is_chosen_locally_in_an_emergency_alone(api, xapid_server, member, monkeypatch):
+    session = xapid_server.client(f"https://{api.host.get_address(member)}")
+    login = session.session.slave_local_login_with_password("root", xapid_server.config.root_password)
+    session._session = login["Value"]
+    assert refused(session.xenapi.host.local_management_reconfigure, "eth0") == ["NOT_IN_EMERGENCY_MODE"]
+    monkeypatch.setattr(xapid_server.pool.services.role, "emergency", XenAPIError("HOST_STILL_BOOTING"))
+    assert session.xenapi.host.local_management_reconfigure("eth0") == ""
+
+
+def test_local_caching_needs_an_idle_disabled_host_and_a_local_sr(api, host, make, change):
     (local,) = [sr for sr in api.SR.get_by_name_label("Local storage") if api.PBD.get_host(api.SR.get_PBDs(sr)[0]) == host]
     shared = api.pool.get_default_SR(api.pool.get_all()[0])
     assert refused(api.host.enable_local_storage_caching, host, local) == ["HOST_NOT_DISABLED"]
     api.host.disable(host)
     assert refused(api.host.enable_local_storage_caching, host, shared) == ["SR_OPERATION_NOT_SUPPORTED", shared]
+    disk = make("VDI", SR=local, type="user")
+    vbd = make("VBD", VM=api.host.get_control_domain(host), VDI=disk, userdevice="7", currently_attached=True)
+    assert refused(api.host.enable_local_storage_caching, host, local) == ["HOST_IN_USE", host, "vbd", vbd]
+    change(vbd, currently_attached=False)
     api.host.enable_local_storage_caching(host, local)
     assert (api.host.get_local_cache_sr(host), api.SR.get_local_cache_enabled(local)) == (local, True)
     api.host.disable_local_storage_caching(host)

@@ -207,3 +207,28 @@ def test_certificates_of_firmware_are_a_file_of_the_state_directory(tmp_path):
         assert not (tmp_path / UEFI).exists()
     finally:
         server.close()
+
+
+def test_in_automatic_mode_ssh_is_off_while_the_agent_is_there(api, host):
+    api.host.enable_ssh(host)
+    api.host.set_ssh_auto_mode(host, True)
+    assert (api.host.get_ssh_enabled(host), api.host.get_ssh_auto_mode(host)) == (False, True)
+    api.host.enable_ssh(host)
+    assert (api.host.get_ssh_enabled(host), api.host.get_ssh_auto_mode(host)) == (True, False)
+    api.host.disable_ssh(host)
+    assert (api.host.get_ssh_enabled(host), api.host.get_ssh_auto_mode(host)) == (False, False)
+
+
+def test_ssh_is_automatic_again_when_the_time_is_over_for_which_it_was_enabled(api, host, xapid_clock):
+    api.host.set_ssh_auto_mode(host, True)
+    api.host.set_ssh_enabled_timeout(host, 600)
+    for _ in range(2):
+        api.host.enable_ssh(host)
+        assert (api.host.get_ssh_enabled(host), api.host.get_ssh_auto_mode(host)) == (True, False)
+        xapid_clock.pass_time(300)
+    xapid_clock.pass_time(400)
+    assert (api.host.get_ssh_enabled(host), api.host.get_ssh_auto_mode(host)) == (False, True)
+    api.host.set_ssh_auto_mode(host, False)
+    api.host.enable_ssh(host)
+    xapid_clock.pass_time(700)
+    assert (api.host.get_ssh_enabled(host), api.host.get_ssh_auto_mode(host)) == (False, False)

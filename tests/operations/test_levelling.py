@@ -38,3 +38,12 @@ def test_one_restricted_host_restricts_the_pool():
     free, bound = {"restrict_a": "false", "sku": "x"}, {"restrict_a": "true", "restrict_b": "false"}
     hosts = [host(license_params=free), host(license_params=bound)]
     assert restrictions(hosts) == {"restrict_a": "true", "restrict_b": "false"}
+
+
+def test_a_pool_has_ha_if_every_licence_grants_it():
+    able, unable = {"enable_xha": "true"}, {"restrict_a": "false"}
+    assert restrictions([host(license_params=able)] * 2) == {"enable_xha": "true"}
+    assert restrictions([host(license_params=able), host(license_params=unable)]) == {
+        "restrict_a": "false",
+        "enable_xha": "false",
+    }

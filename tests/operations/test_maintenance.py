@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from twisted.internet import defer
 
 from xapid.agent.values import AgentFailure
 
@@ -264,6 +265,36 @@ def test_a_guest_that_does_not_switch_off_is_switched_off_after_a_minute(api, ho
     api.host.shutdown(home)
     assert api.VM.get_power_state(vm) == "Halted"
     assert 60 <= xapid_clock.seconds() - begun < 90
+
+
+@pytest.mark.parametrize("value", ["true", ""])
+def test_a_vm_looks_after_itself_whatever_its_key_says(api, hosts, runs, xapid_clock, value):
+    _, home, _ = hosts
+    (own,) = runs(home, "own")
+    api.VM.add_to_other_config(own, "auto_poweroff", value)
+    api.host.disable(home)
+    task = api.Async.host.shutdown(home)
+    xapid_clock.pass_time(120)
+    assert api.task.get_status(task) == "success"
+    assert api.VM.get_power_state(own) == "Halted"
+
+
+def test_a_vm_that_does_not_get_away_in_time_does_not_keep_its_host_up(api, hosts, runs, xapid_server, xapid_clock):
+    _, home, _ = hosts
+    (slow,) = runs(home, "slow")
+    hypervisor = xapid_server.pool.services.agents.find(home).hypervisor
+
+    async def never(vm, ticket, options):
+        await defer.Deferred()
+
+    hypervisor.migrate = never
+    api.host.disable(home)
+    task = api.Async.host.shutdown(home)
+    xapid_clock.pass_time(200)
+    assert (api.task.get_status(task), api.VM.get_power_state(slow)) == ("pending", "Running")
+    xapid_clock.pass_time(200)
+    assert (api.task.get_status(task), api.VM.get_power_state(slow)) == ("success", "Halted")
+    assert not api.host_metrics.get_live(api.host.get_metrics(home))
 
 
 # Roles -------------------------------------------------------------------------------------------------------------------

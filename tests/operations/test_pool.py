@@ -64,6 +64,22 @@ def test_updates_are_looked_for_on_a_day_of_the_week(api, pool, frequency, day, 
         assert refused(api.pool.configure_update_sync, pool, frequency, str(day)) == ["INVALID_UPDATE_SYNC_DAY", str(day)]
 
 
+def test_bundles_and_other_pools_are_repositories_that_stand_alone(api, pool):
+    base = api.Repository.introduce("base", "", "https://u.example/base", "", True)
+    bundle = api.Repository.introduce_bundle("bundle", "")
+    far = api.Repository.introduce_remote_pool("far", "", "https://192.0.2.9/repository/enabled", "")
+    alone = "REPO_SHOULD_BE_SINGLE_ONE_ENABLED"
+    assert refused(api.pool.set_repositories, pool, [base, bundle]) == [alone, "bundle"]
+    assert refused(api.pool.set_repositories, pool, [far, bundle]) == [alone, "bundle", "remote_pool"]
+    api.pool.set_repositories(pool, [far])
+    assert refused(api.pool.add_repository, pool, base) == [alone, "remote_pool"]
+    api.pool.add_repository(pool, far)
+    assert refused(api.pool.set_update_sync_enabled, pool, True) == ["CAN_NOT_PERIODIC_SYNC_UPDATES"]
+    api.pool.set_repositories(pool, [base])
+    api.pool.set_update_sync_enabled(pool, True)
+    assert api.pool.get_repositories(pool) == [base]
+
+
 def test_repositories_come_before_looking_for_updates(api, pool):
     assert refused(api.pool.set_update_sync_enabled, pool, True) == ["NO_REPOSITORIES_CONFIGURED"]
     repository = api.Repository.introduce("base", "", "https://u.example/base", "", True)

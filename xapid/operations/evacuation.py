@@ -23,6 +23,10 @@ DEFAULT_BATCH: Final = 10
 LARGEST_BATCH: Final = 1000
 PATIENCE: Final = 60.0
 """Seconds that guests of a host that goes down have to switch off."""
+LEAST_TO_MOVE: Final = 240.0
+"""Seconds."""
+SLOW_LINE: Final = 1000 * 1024 * 1024 / 8
+"""Bytes that a network moves in a second."""
 LEFT_ALONE: Final = "auto_poweroff"
 """Key in ``other_config`` of VMs that look after themselves when their host goes down."""
 
@@ -80,14 +84,25 @@ async def leave_no_vms(context: Context, host: str) -> None:
     even then is stopped. VMs that look after themselves are left alone. Nothing here fails.
     """
     db = context.db
-    left_alone = {vm.ref for vm in resident_vms(db, host) if vm.other_config.get(LEFT_ALONE) == "true"}
+    left_alone = {vm.ref for vm in resident_vms(db, host) if LEFT_ALONE in vm.other_config}
     plan = plan_evacuation(db, host)
     await _stop(context, [vm for vm in plan.refusals if vm not in left_alone])
     moves = {vm: target for vm, target in plan.moves.items() if vm not in left_alone}
     if moves:
-        with suppress(XenAPIError):  # what could not move is stopped
-            await _move_all(context, host, moves, NULL_REF, DEFAULT_BATCH)
+        moving = Deferred.fromCoroutine(_move_all(context, host, moves, NULL_REF, DEFAULT_BATCH))
+        timer = context.clock.callLater(_time_to_move(db, host), moving.cancel)
+        with suppress(XenAPIError, CancelledError):  # what could not move, or not in time, is stopped
+            await moving
+        if timer.active():
+            timer.cancel()
     await _stop(context, [vm.ref for vm in resident_vms(db, host) if vm.ref not in left_alone])
+
+
+def _time_to_move(db: Database, host: str) -> float:
+    """Seconds that VMs of a host that goes down have to get away: as long as all of its memory takes on a slow line."""
+    metrics = db.table("host_metrics").find(db.get("host", host).metrics)
+    used = 0 if metrics is None else metrics.memory_total - metrics.memory_free
+    return max(LEAST_TO_MOVE, used / SLOW_LINE)
 
 
 async def _stop(context: Context, vms: list[str]) -> None:

@@ -66,3 +66,6 @@ def _check_idle(context: Context, host: str) -> None:
     for vm in row.resident_VMs:
         if not db.get("VM", vm).is_control_domain:
             raise XenAPIError("HOST_IN_USE", host, "vm", vm)
+        for vbd in (db.get("VBD", ref) for ref in db.get("VM", vm).VBDs):
+            if vbd.currently_attached:
+                raise XenAPIError("HOST_IN_USE", host, "vbd", vbd.ref)

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from xapid.database import Database, Row
+from xapid.database import Database, Row, Transaction
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import EPOCH, frozenmap
 from xapid.operations.context import Context
+from xapid.operations.local_facts import SSH_AUTO, fact, keep
 from xapid.operations.syslog_destination import configured, destination
 
 LONGEST_SSH_TIMEOUT = 172_800
@@ -87,13 +88,26 @@ def disable_display(context: Context, host: str) -> str:
 
 
 def enable_ssh(context: Context, self: str) -> None:
-    timeout = context.db.get("host", self).ssh_enabled_timeout
+    """It is not automatic any more; if it is enabled for a time, it is again afterwards."""
+    host = context.db.get("host", self)
+    timeout = host.ssh_enabled_timeout
     expiry = context.now() + timedelta(seconds=timeout) if timeout else EPOCH
-    _set(context, self, ssh_enabled=True, ssh_expiry=expiry)
+    was_automatic = host.ssh_auto_mode or fact(context.db, host, SSH_AUTO) == "true"
+    with context.db.transaction() as tx:
+        keep(tx, host, SSH_AUTO, "true" if timeout and was_automatic else None)
+        tx.update(host, ssh_enabled=True, ssh_expiry=expiry, ssh_auto_mode=False)
 
 
 def disable_ssh(context: Context, self: str) -> None:
-    _set(context, self, ssh_enabled=False, ssh_expiry=context.now())
+    with context.db.transaction() as tx:
+        close_ssh(tx, context.db, context.db.get("host", self))
+        tx.update(self, ssh_expiry=context.now())
+
+
+def close_ssh(tx: Transaction, db: Database, host: Row) -> None:
+    """SSH is over, and automatic again where it was before it was enabled for a time."""
+    tx.update(host, ssh_enabled=False, **({"ssh_auto_mode": True} if fact(db, host, SSH_AUTO) == "true" else {}))
+    keep(tx, host, SSH_AUTO, None)
 
 
 def set_ssh_enabled_timeout(context: Context, self: str, value: int) -> None:
@@ -111,7 +125,11 @@ def set_console_idle_timeout(context: Context, self: str, value: int) -> None:
 
 
 def set_ssh_auto_mode(context: Context, self: str, value: bool) -> None:
-    _set(context, self, ssh_auto_mode=value)
+    """In automatic mode SSH is there only while the agent is not, so now it is not."""
+    host = context.db.get("host", self)
+    with context.db.transaction() as tx:
+        keep(tx, host, SSH_AUTO, None)
+        tx.update(host, ssh_auto_mode=value, **({"ssh_enabled": False, "ssh_expiry": context.now()} if value else {}))
 
 
 def set_ntp_mode(context: Context, self: str, value: str) -> None:

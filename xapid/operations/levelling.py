@@ -12,6 +12,7 @@ from xapid.datamodel.types import frozenmap
 from xapid.operations.cabling import the_pool
 
 _RESTRICT = "restrict_"
+_GRANT = "enable_xha"
 
 
 def level_pool(tx: Transaction, db: Database) -> None:
@@ -68,11 +69,17 @@ def common_features(words: Iterable[str]) -> str:
 
 
 def restrictions(hosts: list[Row]) -> frozenmap:
-    """A feature is restricted in a pool if any host's licence restricts it."""
-    names = dict.fromkeys(key for host in hosts for key in host.license_params if key.startswith(_RESTRICT))
-    return frozenmap(
-        {name: "true" if any(host.license_params.get(name) == "true" for host in hosts) else "false" for name in names}
-    )
+    """A feature is restricted in a pool if any host's licence restricts it. HA has a key that says the opposite."""
+    licences = [host.license_params for host in hosts]
+    names = dict.fromkeys(key for licence in licences for key in licence if key.startswith(_RESTRICT))
+    found = {name: _word(any(licence.get(name) == "true" for licence in licences)) for name in names}
+    if any(_GRANT in licence for licence in licences):
+        found[_GRANT] = _word(all(licence.get(_GRANT) == "true" for licence in licences))
+    return frozenmap(found)
+
+
+def _word(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def _both(one: list[int], other: list[int]) -> list[int]:

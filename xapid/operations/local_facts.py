@@ -20,6 +20,8 @@ AGENT_BEGAN: Final = "agent-began"
 """When its agent started, in seconds since 1970, as the coordinator heard it last."""
 SCHED_GRAN: Final = "sched-gran"
 """In which units its hypervisor schedules virtual CPUs."""
+SSH_AUTO: Final = "ssh-auto-mode"
+"""``true``: SSH was enabled for a time on a host that goes back to automatic SSH then."""
 STATIC: Final = "static-vdi:"
 """Prefix, before the uuid of a disk that is attached whenever the host runs; the value says why."""
 

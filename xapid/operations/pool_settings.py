@@ -88,22 +88,41 @@ async def sync_updates(
 
 
 def set_update_sync_enabled(context: Context, self: str, value: bool) -> None:
-    if value and not context.db.get("pool", self).repositories:
+    repositories = context.db.get("pool", self).repositories
+    if value and not repositories:
         raise XenAPIError("NO_REPOSITORIES_CONFIGURED")
+    if value and _only_alone(context, repositories):
+        raise XenAPIError("CAN_NOT_PERIODIC_SYNC_UPDATES")
     _set(context, self, update_sync_enabled=value)
 
 
 def set_repositories(context: Context, self: str, value: tuple[str, ...]) -> None:
     for repository in value:
         context.db.get("Repository", repository)
-    _set(context, self, repositories=tuple(dict.fromkeys(value)))
+    wanted = tuple(dict.fromkeys(value))
+    _check_together(context, wanted)
+    _set(context, self, repositories=wanted)
 
 
 def add_repository(context: Context, self: str, value: str) -> None:
     context.db.get("Repository", value)
     present = context.db.get("pool", self).repositories
     if value not in present:
+        _check_together(context, (value, *present))
         _set(context, self, repositories=(value, *present))
+
+
+def _check_together(context: Context, repositories: tuple[str, ...]) -> None:
+    """Errors: REPO_SHOULD_BE_SINGLE_ONE_ENABLED, with the kinds that are only used alone."""
+    alone = _only_alone(context, repositories)
+    if alone and len(repositories) > 1:
+        raise XenAPIError.relayed("REPO_SHOULD_BE_SINGLE_ONE_ENABLED", *reversed(alone))
+
+
+def _only_alone(context: Context, repositories: tuple[str, ...]) -> list[str]:
+    """The origins, of those repositories, that go with no other one, and with no calendar."""
+    origins = [context.db.get("Repository", ref).origin for ref in repositories]
+    return [origin for origin in origins if origin in ("bundle", "remote_pool")]
 
 
 def remove_repository(context: Context, self: str, value: str) -> None:

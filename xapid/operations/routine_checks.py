@@ -22,6 +22,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import EPOCH
 from xapid.operations.alerts import raise_alert
 from xapid.operations.certificate_rows import note_verification
+from xapid.operations.host_settings import close_ssh
 
 log = Logger()
 
@@ -124,7 +125,7 @@ class RoutineChecks:
         with self._db.transaction() as tx:
             for host in self._db.table("host").rows():
                 if host.ssh_enabled and EPOCH < host.ssh_expiry <= now:
-                    tx.update(host, ssh_enabled=False)
+                    close_ssh(tx, self._db, host)
 
     def _keep(self, now: datetime, about: Row, prefix: str, wanted: str | None, text: str) -> None:
         """Of the alerts about an object whose names begin with ``prefix``, have the one that is ``wanted``, and only that."""

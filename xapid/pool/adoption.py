@@ -96,7 +96,7 @@ def _moved(db: Database, rows: Sequence[Brought]) -> dict[str, str]:
 def _networks(db: Database, rows: Sequence[Brought]) -> dict[str, str]:
     pifs = {values["network"] for cls, _, values in rows if cls == "PIF"}
     outward = {row.bridge: row.ref for row in db.table("network") if row.PIFs}
-    inward = {row.name_label: row.ref for row in db.table("network") if not row.PIFs}
+    known = {row.uuid: row.ref for row in db.table("network")}
     internal = {row.ref for row in db.table("network") if _is_of_hosts(row.other_config)}
     moved = {}
     for cls, ref, values in rows:
@@ -106,8 +106,8 @@ def _networks(db: Database, rows: Sequence[Brought]) -> dict[str, str]:
             moved[ref] = next(iter(internal), ref)
         elif ref in pifs and values["bridge"] in outward:
             moved[ref] = outward[values["bridge"]]
-        elif ref not in pifs and values["name_label"] in inward:
-            moved[ref] = inward[values["name_label"]]
+        elif ref not in pifs and values["uuid"] in known:
+            moved[ref] = known[values["uuid"]]
     return {ref: target for ref, target in moved.items() if ref != target}
 
 

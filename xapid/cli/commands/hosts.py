@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from xapid.cli import selectors
 from xapid.cli.command import Run, command
 from xapid.cli.failures import CommandFailed
 from xapid.cli.values import show
 from xapid.database import Row
+
+FEATURES: Final = ("features_pv", "features_hvm", "features_pv_host", "features_hvm_host")
 
 
 async def _of(run: Run, name: str = "uuid") -> Row:
@@ -25,8 +29,13 @@ async def host_cpu_info(run: Run) -> None:
 
 @command("host-get-cpu-features", "[uuid]")
 async def host_get_cpu_features(run: Run) -> None:
-    """Show the features of a host's processors, as a number."""
-    run.printer.line((await _of(run)).cpu_info.get("features", ""))
+    """Show the features of a host's processors, as numbers."""
+    run.printer.record(features(await _of(run)))
+
+
+def features(row: Row) -> list[tuple[str, str]]:
+    """What ``cpu_info`` of a host or a pool says of features, for each kind of domain."""
+    return [(name, row.cpu_info[name]) for name in FEATURES if name in row.cpu_info]
 
 
 @command("host-license-view", "[host-uuid]")
@@ -64,8 +73,50 @@ async def host_forget(run: Run) -> None:
         "WARNING: if possible, eject it from the pool instead.",
         "WARNING: Once a host has been forgotten it will have to be re-installed.",
         "WARNING: This operation is irreversible.",
+        *own_disks(run, host),
     ):
         await run.api.call("host.destroy", host.ref)
+
+
+@command("host-declare-dead", "uuid")
+async def host_declare_dead(run: Run) -> None:
+    """Say that a host is off for certain, and its VMs with it. Asks first, unless --force is given."""
+    host = await run.api.get("host", run["uuid"])
+    if await run.confirm(
+        "WARNING: Only a host that was seen to be off should be declared dead.",
+        "WARNING: If VMs still run on it, they may lose or corrupt data when they are started elsewhere.",
+    ):
+        await run.api.call("host.declare_dead", host.ref)
+
+
+def own_disks(run: Run, host: Row) -> list[str]:
+    """A warning of the disks that are lost with a host, because no other one sees their SRs."""
+    srs = [run.api.row("SR", pbd.SR) for pbd in run.api.rows("PBD", host.PBDs)]
+    disks = [disk for sr in srs if sr is not None and len(sr.PBDs) == 1 for disk in run.api.rows("VDI", sr.VDIs)]
+    if not disks:
+        return []
+    return ["WARNING: No other host sees the SRs of these VDIs:", *(f"  {disk.uuid} ({disk.name_label})" for disk in disks)]
+
+
+@command("host-enable-external-auth", "host-uuid auth-type service-name [config:] |hidden")
+async def host_enable_external_auth(run: Run) -> None:
+    """Have a single host know users of a directory. Needs --force: it is the pool that is joined to one."""
+    _needs_force(run)
+    host, config = await run.api.get("host", run["host-uuid"]), run.args.map("config")
+    await run.api.call("host.enable_external_auth", host.ref, config, run["service-name"], run["auth-type"])
+
+
+@command("host-disable-external-auth", "host-uuid [config:] |hidden")
+async def host_disable_external_auth(run: Run) -> None:
+    """Have a single host know users of a directory no longer. Needs --force: it is the pool that is joined to one."""
+    _needs_force(run)
+    host = await run.api.get("host", run["host-uuid"])
+    await run.api.call("host.disable_external_auth", host.ref, run.args.map("config"), True)
+
+
+def _needs_force(run: Run) -> None:
+    if not run.is_forced:
+        raise CommandFailed("This is for a host that cannot reach the directory of its pool. It must be forced (use --force).")
 
 
 @command("host-enable", "<host>")

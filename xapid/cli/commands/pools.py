@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 from xapid.cli import selectors
 from xapid.cli.command import Run, command
+from xapid.cli.commands.hosts import features, own_disks
 from xapid.cli.failures import CommandFailed
 from xapid.cli.rows import show
 from xapid.cli.values import comma_separated, size
@@ -34,6 +35,7 @@ async def pool_eject(run: Run) -> None:
     if await run.confirm(
         "WARNING: Ejecting a host from the pool will reinitialise that host's local SRs.",
         "WARNING: Any data contained with the local SRs will be lost.",
+        *own_disks(run, host),
     ):
         await run.api.long("pool.eject", host.ref)
         run.printer.message("Specified host will attempt to restart as a master of a new pool shortly...")
@@ -41,9 +43,8 @@ async def pool_eject(run: Run) -> None:
 
 @command("pool-get-cpu-features")
 async def pool_get_cpu_features(run: Run) -> None:
-    """Show the processor features that all hosts of the pool have, as a number."""
-    said = run.api.pool.cpu_info
-    run.printer.line(said.get("features_hvm_host", said.get("features_hvm", said.get("features", ""))))
+    """Show the processor features that all hosts of the pool have, as numbers."""
+    run.printer.record(features(run.api.pool))
 
 
 @command("pool-ha-compute-hypothetical-max-host-failures-to-tolerate", "[vm-uuid] [restart-priority]")

@@ -18,7 +18,6 @@ ROWS = (
     row("host-data-source-record", "host.record_data_source", "@host data-source"),
     row("host-data-source-query", "host.query_data_source", "@host data-source"),
     row("host-data-source-forget", "host.forget_data_source_archives", "@host data-source"),
-    row("host-declare-dead", "host.declare_dead", "uuid"),
     row("host-prepare-for-poweroff", "host.prepare_for_poweroff", "@coordinator", flags="hidden"),
     row("host-send-debug-keys", "host.send_debug_keys", "host-uuid keys"),
     row("host-call-plugin", "host.call_plugin", "host-uuid plugin fn [args:]", flags="long"),
