@@ -49,11 +49,3 @@ def test_who_declares_a_host_dead_is_asked_first(xe):
     assert xe("host-declare-dead", f"uuid={uuid}").out.splitlines()[-1] == "Aborted (you typed: '')"
     assert "the host is up" in xe("host-declare-dead", f"uuid={uuid}", answers=["yes"]).err
     assert "the host is up" in xe("host-declare-dead", f"uuid={uuid}", "--force").err
-
-
-def test_the_directory_of_a_single_host_is_changed_by_force_alone(xe):
-    uuid = xe("host-list", "--minimal").out.strip().split(",")[-1]
-    for command in (("host-enable-external-auth", "auth-type=PAM", "service-name=x"), ("host-disable-external-auth",)):
-        refused = xe(command[0], f"host-uuid={uuid}", *command[1:])
-        assert (refused.status, "It must be forced (use --force)." in refused.err) == (1, True)
-    xe.good("host-disable-external-auth", f"host-uuid={uuid}", "--force")

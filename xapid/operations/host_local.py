@@ -111,7 +111,8 @@ async def _attach(context: Context, host: str, disk: Row) -> None:
     storage, sr = context.agent(host).storage, db.get("SR", disk.SR).uuid
     with translated(db):
         await storage.vdi_attach(sr, disk.uuid, bool(disk.read_only))
-        await storage.vdi_activate(sr, disk.uuid, bool(disk.read_only))
+        if disk.type != "redo_log":  # that one is in use only where, and while, it is written to
+            await storage.vdi_activate(sr, disk.uuid, bool(disk.read_only))
 
 
 async def _detach(context: Context, host: str, disk: Row) -> None:

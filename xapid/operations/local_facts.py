@@ -22,6 +22,8 @@ SCHED_GRAN: Final = "sched-gran"
 """In which units its hypervisor schedules virtual CPUs."""
 SSH_AUTO: Final = "ssh-auto-mode"
 """``true``: SSH was enabled for a time on a host that goes back to automatic SSH then."""
+REDO_LOG: Final = "redo_log_enabled"
+"""``true``: the pool's database is also on a disk that the host has attached."""
 STATIC: Final = "static-vdi:"
 """Prefix, before the uuid of a disk that is attached whenever the host runs; the value says why."""
 

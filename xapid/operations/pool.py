@@ -13,12 +13,10 @@ from xapid.operations.pool_calls import (
     create_VLAN_from_PIF,
     disable_binary_storage,
     disable_local_storage_caching,
-    disable_redo_log,
     disable_ssh,
     disable_ssl_legacy,
     enable_binary_storage,
     enable_local_storage_caching,
-    enable_redo_log,
     enable_ssh,
     get_license_state,
     has_extension,
@@ -45,6 +43,7 @@ from xapid.operations.pool_ha import (
     ha_schedule_plan_recomputation,
 )
 from xapid.operations.pool_join import exchange_certificates_on_join, initial_auth, join, join_force
+from xapid.operations.pool_redo_log import disable_redo_log, enable_redo_log
 from xapid.operations.pool_secret import rotate_secret
 from xapid.operations.pool_settings import (
     add_repository,

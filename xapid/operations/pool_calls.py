@@ -139,15 +139,6 @@ def audit_log_append(context: Context, line: str) -> None:
     context.services.audit.append(line)
 
 
-def enable_redo_log(context: Context, sr: str) -> None:
-    raise XenAPIError("CANNOT_ENABLE_REDO_LOG", "the database is kept in a journal of its own")
-
-
-def disable_redo_log(context: Context) -> None:
-    with context.db.transaction() as tx:
-        tx.update(the_pool(context.db), redo_log_enabled=False)
-
-
 async def _create_vlans(context: Context, bases: list[Row], network: str, tag: int) -> tuple[str, ...]:
     """A VLAN on each of ``bases``; if one cannot be made, none stays."""
     made: list[str] = []

@@ -1,10 +1,10 @@
 """Copies of the database on storage, for the day on which the pool is lost: one disk of type ``metadata`` for each SR that is
-to have one, brought up to date a while after something has changed.
+to have one, and the redo log (:mod:`~xapid.operations.pool_redo_log`), brought up to date a while after something has changed.
 
 Serves ``SR.enable_database_replication``, ``SR.disable_database_replication`` and ``VDI.open_database``. Where the pool's
 ``other_config:metadata_lun_alerts`` is true, METADATA_LUN_BROKEN tells that a copy cannot be brought up to date, and
-METADATA_LUN_HEALTHY that it can again. A disk begins with 512
-bytes that say how long the copy is, its SHA-256 and the pool that it is of; the copy itself, a dump, is compressed.
+METADATA_LUN_HEALTHY that it can again. A disk begins with 512 bytes that say how long the copy is, its SHA-256 and the pool
+that it is of; the copy itself, a dump, is compressed.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ LARGEST: Final = 1 << 30
 _HEAD: Final = 512
 _MAGIC = re.compile(rb"xapid database 1 (\d{1,12}) ([0-9a-f]{64}) (\S+) *\n?\0*")
 _KEY: Final = "replicated:"
+_REDO_LOG: Final = "redo log"
+"""Stands for it among the uuids of SRs."""
 _ALERTS: Final = "metadata_lun_alerts"
 
 
@@ -95,8 +97,9 @@ class Replication:
         return ensureDeferred(self._bring_up_to_date())
 
     async def _bring_up_to_date(self) -> None:
-        for sr, vdi in replicated(self._db).items():
-            disk = self._db.table("VDI").find_uuid(vdi)
+        wanted = {sr: self._db.table("VDI").find_uuid(vdi) for sr, vdi in replicated(self._db).items()}
+        wanted[_REDO_LOG] = redo_log(self._db)
+        for sr, disk in wanted.items():
             if disk is not None and self._written.get(sr) != self._db.generation:
                 try:
                     async with writing(self._db, self._services.agents, disk) as writer:
@@ -104,7 +107,7 @@ class Replication:
                         await Copy.of(self._db).put(writer)
                         await writer.commit()
                 except (XenAPIError, AgentFailure) as error:
-                    log.warn("the database could not be copied to disk {uuid}: {error}", uuid=vdi, error=error)
+                    log.warn("the database could not be copied to disk {uuid}: {error}", uuid=disk.uuid, error=error)
                     if sr not in self._broken:
                         self._broken.add(sr)
                         self._tell("METADATA_LUN_BROKEN")
@@ -140,11 +143,22 @@ async def enable(context: Context, sr: Row) -> None:
         "metadata_latest": True,
         "other_config": frozenmap({"content_id": context.ids.uuid()}),
     }
-    async with making(context, sr, SIZE, **fields) as writer:
-        await Copy.of(db).put(writer)
-        ref = await writer.commit()
+    ref = await make_disk(context, sr, **fields)
     with db.transaction() as tx:
         tx.set_meta(_KEY + sr.uuid, db.get("VDI", ref).uuid)
+
+
+async def make_disk(context: Context, sr: Row, **fields: Any) -> str:
+    """A disk with a copy on it. Errors: those of storage."""
+    async with making(context, sr, SIZE, **fields) as writer:
+        await Copy.of(context.db).put(writer)
+        return await writer.commit()
+
+
+def redo_log(db: Database) -> Row | None:
+    """The disk with the redo log of the pool, if it has one."""
+    pool = the_pool(db)
+    return db.table("VDI").find(pool.redo_log_vdi) if pool.redo_log_enabled else None
 
 
 async def disable(context: Context, sr: Row) -> None:

@@ -98,27 +98,6 @@ def own_disks(run: Run, host: Row) -> list[str]:
     return ["WARNING: No other host sees the SRs of these VDIs:", *(f"  {disk.uuid} ({disk.name_label})" for disk in disks)]
 
 
-@command("host-enable-external-auth", "host-uuid auth-type service-name [config:] |hidden")
-async def host_enable_external_auth(run: Run) -> None:
-    """Have a single host know users of a directory. Needs --force: it is the pool that is joined to one."""
-    _needs_force(run)
-    host, config = await run.api.get("host", run["host-uuid"]), run.args.map("config")
-    await run.api.call("host.enable_external_auth", host.ref, config, run["service-name"], run["auth-type"])
-
-
-@command("host-disable-external-auth", "host-uuid [config:] |hidden")
-async def host_disable_external_auth(run: Run) -> None:
-    """Have a single host know users of a directory no longer. Needs --force: it is the pool that is joined to one."""
-    _needs_force(run)
-    host = await run.api.get("host", run["host-uuid"])
-    await run.api.call("host.disable_external_auth", host.ref, run.args.map("config"), True)
-
-
-def _needs_force(run: Run) -> None:
-    if not run.is_forced:
-        raise CommandFailed("This is for a host that cannot reach the directory of its pool. It must be forced (use --force).")
-
-
 @command("host-enable", "<host>")
 async def host_enable(run: Run) -> None:
     """Let hosts take VMs again; graphical clients no longer show them in maintenance."""
