@@ -61,6 +61,7 @@ from xapid.operations.replication import Replication
 from xapid.operations.reports import Reports
 from xapid.operations.routine_checks import RoutineChecks
 from xapid.operations.services import Services
+from xapid.operations.start_up import put_in_order
 from xapid.operations.sweep import Sweep
 from xapid.operations.threshold_alarms import ThresholdAlarms
 from xapid.operations.update_schedule import UpdateSchedule
@@ -255,6 +256,8 @@ async def assemble(
         counts = preset(config.preset, **config.counters)
         addresses = site.open(counts.hosts)
         populate(db, counts, addresses, now, ids, port=site.port, certificate=site.certificate)
+    if Membership(db).leader is None:
+        put_in_order(db)
     secrets = PoolSecrets(db)
     secrets.ensure(ids)
     sessions = Sessions(db, ids, clock, config.session_lifetime)

@@ -28,6 +28,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.operations import allowed
 from xapid.operations.alerts import raise_alert
 from xapid.operations.cabling import the_pool
+from xapid.operations.start_up import put_in_order
 from xapid.pool.common import STILL_BOOTING, Common
 from xapid.pool.copies import CopyStore, load, make
 from xapid.pool.copying import Copying
@@ -237,6 +238,7 @@ class Succession:
             self._keep(JOINING, None)
             membership.lead(epoch)
         await db.durable()
+        put_in_order(db)
         common.left()
         common.role.leader = None
         common.peers.hang_up()
