@@ -60,6 +60,9 @@ def test_a_host_that_uses_more_than_it_should_is_told_once_an_hour(api, xapid_cl
     assert len(alarms()) == 1
     xapid_clock.pass_time(900)
     assert len(alarms()) == 2
+    api.host.remove_from_other_config(host, "perfmon")
+    xapid_clock.pass_time(4000)
+    assert len(alarms()) == 2
 
 
 def test_free_memory_of_a_host_is_watched_for_too_little(api, xapid_clock, measured, alarms):

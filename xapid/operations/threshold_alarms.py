@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from xapid.database import Database, Row
+from xapid.database.database import Change
 from xapid.operations.alerts import raise_alert
 from xapid.operations.thresholds import KEY, BadThreshold, Kind, Threshold, read, read_per_host
 from xapid.stats import Store
@@ -25,7 +26,8 @@ log = Logger()
 MINUTE: Final = 60
 AFTER: Final = 7
 """Seconds after a minute at which it is looked at: by then what was measured at its end is there."""
-_CLASSES: Final[dict[Kind, str]] = {"host": "host", "vm": "VM", "sr": "SR"}
+_CLASSES: Final[dict[Kind, str]] = {"sr": "SR", "host": "host", "vm": "VM"}
+_NAMES: Final = frozenset(_CLASSES.values())
 
 
 @attrs.define
@@ -47,9 +49,17 @@ class ThresholdAlarms:
         self._idle = idle
         self._next: IDelayedCall | None = None
         self._watches: dict[tuple[str, str], _Watch] = {}
+        self._set: dict[str, None] = {}
+        """The objects with settings, by reference."""
 
     def start(self) -> None:
         """Look at every minute that ends from now on."""
+        rows = (row for cls in _CLASSES.values() for row in self._db.table(cls).rows())
+        self._set = dict.fromkeys(row.ref for row in rows if KEY in row.other_config)
+        self._db.observers.append(self._committed)
+        self._again()
+
+    def _again(self) -> None:
         now = self._clock.seconds()
         wait = (AFTER - now) % MINUTE
         self._next = self._clock.callLater(wait if wait > 0 else MINUTE, self._turn)
@@ -58,9 +68,20 @@ class ThresholdAlarms:
         """Look no more."""
         if self._next is not None and self._next.active():
             self._next.cancel()
+            self._db.observers.remove(self._committed)
+
+    def _committed(self, generation: int, changes: list[Change]) -> None:
+        """Whether an object has settings is found out when it changes: there may be a great many, and few that have any."""
+        for change in changes:
+            if change.table.cls.name in _NAMES:
+                before, after = change.before, change.after
+                if after is not None and KEY in after.other_config:
+                    self._set[after.ref] = None
+                elif before is not None and KEY in before.other_config:
+                    self._set.pop(before.ref, None)
 
     def _turn(self) -> None:
-        self.start()
+        self._again()
         if self._idle():
             self._watches.clear()
             return
@@ -87,20 +108,24 @@ class ThresholdAlarms:
         """Every object with settings. What is set on a host counts, not what SRs say for all of their hosts."""
         db = self._db
         of_hosts: dict[str, dict[str, Threshold]] = {}
-        for sr in (row for row in db.table("SR").rows() if KEY in row.other_config):
+        for sr in self._having("SR"):
             text = sr.other_config[KEY]
             yield "sr", sr, _of("sr", text)
             for threshold in _per_host(sr.uuid, text):
                 for pbd in (db.get("PBD", ref) for ref in sr.PBDs):
                     of_hosts.setdefault(pbd.host, {})[threshold.name] = threshold
-        for host in db.table("host").rows():
-            own = {each.name: each for each in _of("host", host.other_config.get(KEY, ""))}
-            wanted = of_hosts.get(host.ref, {}) | own
-            if wanted:
-                yield "host", host, wanted.values()
-        for vm in db.table("VM").rows():
-            if KEY in vm.other_config:
-                yield "vm", vm, _of("vm", vm.other_config[KEY])
+        for host in self._having("host"):
+            of_hosts.setdefault(host.ref, {}).update({each.name: each for each in _of("host", host.other_config[KEY])})
+        for ref, wanted in of_hosts.items():
+            yield "host", db.get("host", ref), wanted.values()
+        for vm in self._having("VM"):
+            yield "vm", vm, _of("vm", vm.other_config[KEY])
+
+    def _having(self, cls: str) -> list[Row]:
+        """The objects of a class with settings."""
+        table = self._db.table(cls)
+        found = (table.find(ref) for ref in self._set)
+        return [row for row in found if row is not None and KEY in row.other_config]
 
     def _figures(self, kind: Kind, uuid: str, end: int) -> dict[str, float] | None:
         """The averages of the minute that ended then; None if nothing was measured."""
