@@ -18,6 +18,7 @@ from xapid.http.console_actions import ConsoleActions
 from xapid.http.database_actions import DatabaseActions
 from xapid.http.exchange import Serve
 from xapid.http.refused_actions import REFUSED
+from xapid.http.relay import Relay
 from xapid.http.report_actions import ReportActions
 from xapid.http.rrd_actions import RrdActions
 from xapid.http.rrd_upload import RrdUpload
@@ -31,17 +32,22 @@ from xapid.state.restore import unpack
 
 
 def actions(
-    pool: Pool, authenticator: HttpAuthenticator, clock: IReactorTime, port: Callable[[], int], root: Serve
+    pool: Pool,
+    authenticator: HttpAuthenticator,
+    clock: IReactorTime,
+    port: Callable[[], int],
+    root: Serve,
+    relay: Relay | None = None,
 ) -> dict[str, Serve]:
     """A function for the name of each action that is served.
 
-    ``port`` is where every host answers; ``root`` serves files.
+    ``port`` is where every host answers; ``root`` serves files; ``relay`` passes on what others are to answer.
     """
     db, services, dispatcher, state = pool.db, pool.services, pool.dispatcher, pool.config.state_directory
     works = Works(db, services, dispatcher, port)
     return {
         "get_root": root,
-        "post_cli": CommandLines(dispatcher, commands(), clock).serve,
+        "post_cli": CommandLines(dispatcher, commands(), clock, None if relay is None else relay.command_line).serve,
         **BlobActions(db, services.blobs, authenticator, clock, services).actions,
         **VmActions(works).actions,
         **VdiActions(works).actions,

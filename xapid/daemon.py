@@ -39,6 +39,7 @@ from xapid.http.gate import Gate
 from xapid.http.measures import Measures
 from xapid.http.on_behalf import OnBehalf
 from xapid.http.own_view import OwnView
+from xapid.http.relay import Relay, UnixServer
 from xapid.http.resource_report import ResourceReport
 from xapid.http.server import HttpServer, Limits
 from xapid.http.tls import HTTP_PROTOCOL, TlsPolicy
@@ -106,7 +107,8 @@ class Daemon:
 
     def serve_as(self, host: str) -> None:
         """What answered for the coordinator's host answers for this one now."""
-        self._servers[0].become(host)
+        for server in (self._servers[0], *(each for each in self._servers if isinstance(each, UnixServer))):
+            server.become(host)
 
     @property
     def port(self) -> int:
@@ -243,18 +245,20 @@ class Daemon:
             self._servers.append(monitor)
             self._ports.append(adopt(reactor, bind(*config.monitor), monitor))
         if config.unix_socket is not None:
-            self._ports.append(reactor.listenUNIX(str(config.unix_socket), leader, mode=0o600))
+            pool = self.pool
+            relay = Relay(pool.dispatcher, pool.services, lambda: self._neighbours().coordinator, self._own_host)
+            self._ports.append(reactor.listenUNIX(str(config.unix_socket), self._server(hosts[0], relay), mode=0o600))
 
-    def _server(self, host: Row) -> HttpServer:
+    def _server(self, host: Row, relay: Relay | None = None) -> HttpServer:
         db = self.pool.db
         authenticator = HttpAuthenticator(self.pool.services)
-        server = HttpServer(
-            self.pool.dispatcher,
+        server = (HttpServer if relay is None else UnixServer)(
+            relay or self.pool.dispatcher,
             host.ref,
             authenticator,
             clock=self._reactor,
             actions=OnBehalf(db, self._neighbours()).wrap(
-                actions(self.pool, authenticator, self._reactor, lambda: self.port, self._root(authenticator))
+                actions(self.pool, authenticator, self._reactor, lambda: self.port, self._root(authenticator), relay)
             ),
             https_only=lambda: (row := db.table("host").find(server.host)) is not None and bool(row.https_only),
             https_port=self.port,

@@ -150,6 +150,10 @@ class Logins:
         """A session for someone who is root already: a peer on the Unix socket."""
         return self._sessions.open(ROOT, host, originator=originator)
 
+    def local_as_root(self, host: str) -> Session:
+        """The same, one that holds on ``host`` alone."""
+        return self._sessions.open_local(host, ROOT.user)
+
     async def with_pool_secret(self, secret: str, host: str) -> Session:
         """A pool session for the host that offers the secret. Errors: SESSION_AUTHENTICATION_FAILED with that host."""
         await self.check_pool_secret(secret, host)

@@ -6,8 +6,8 @@ that are missing, credentials, and only then what the command itself finds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
 
 import attrs
 from twisted.internet import defer
@@ -19,7 +19,7 @@ from xapid.cli import arguments, spelling, wording
 from xapid.cli.api import ORIGINATOR, Api
 from xapid.cli.arguments import CommandLine
 from xapid.cli.command import Command, Run
-from xapid.cli.failures import Ended, ParameterMissing, UnknownCommand
+from xapid.cli.failures import Ended, ParameterMissing, SyntaxProblem, UnknownCommand
 from xapid.cli.line import Disconnected, Line
 from xapid.cli.printer import Printer
 from xapid.cli.terminal import Terminal
@@ -51,6 +51,8 @@ class CommandLines:
     dispatcher: Dispatcher
     commands: Mapping[str, Command]
     clock: IReactorTime
+    relay: Callable[[Any, bytes], Awaitable[bool]] | None = None
+    """Passes a command line on to another daemon, if it is for that, and says whether it did."""
 
     async def serve(self, exchange: Request) -> None:
         """Serves one request. There is no HTTP answer: the connection turns to the protocol at once."""
@@ -60,12 +62,22 @@ class CommandLines:
             if len(body) > BODY_LIMIT:
                 exchange.refuse(500, "the command line is longer than this server reads")
                 return
+        if self.relay is not None and not self._is_local(body) and await self.relay(exchange, body):
+            return
         asked, hangup = exchange.origin, Hangup()
         origin = attrs.evolve(asked, headers={**asked.headers, "originator": ORIGINATOR}, hangup=hangup)
         line = Line(self.clock, hangup)
         exchange.take_over(line)
         working = defer.ensureDeferred(self._converse(body, line, origin))
         working.addErrback(lambda failure: log.failure("a command line failed in the server", failure))
+
+    def _is_local(self, body: bytes) -> bool:
+        """Whether the host that is called carries a command line out by itself, or refuses it."""
+        try:
+            command = self.commands.get(arguments.parse(body).command)
+        except SyntaxProblem:
+            return True
+        return command is None or command.is_local or not command.needs_session
 
     async def _converse(self, body: bytes, line: Line, origin: Origin) -> None:
         terminal = Terminal(line)

@@ -10,19 +10,17 @@ here, and is looked at again there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol, cast
 from urllib.parse import parse_qsl, urlencode
 
 import attrs
 from twisted.internet.error import ConnectError
-from twisted.internet.interfaces import IPushProducer, IStreamClientEndpoint
-from twisted.internet.protocol import Factory, connectionDone
-from twisted.internet.protocol import Protocol as TwistedProtocol
-from twisted.python.failure import Failure
-from zope.interface import implementer
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory
 
 from xapid.database import Database
 from xapid.http.exchange import Exchange, Serve
+from xapid.http.splice import End, join
 
 ARGUMENT: Final = "on_host"
 SERVED: Final = ("connect_console_ws", "get_vncsnapshot", "rrd_updates", "host_rrd", "vm_rrd", "sr_rrd")
@@ -72,14 +70,12 @@ class OnBehalf:
 
 async def _pass_on(exchange: Exchange, endpoint: IStreamClientEndpoint) -> None:
     try:
-        far = cast(_End, await endpoint.connect(Factory.forProtocol(_End)))
+        far = cast(End, await endpoint.connect(Factory.forProtocol(End)))
     except (ConnectError, OSError):
         exchange.refuse(503, "the host does not answer")
         return
-    near = _End()
-    near.other, far.other = far, near
     exchange.started = True
-    exchange.take_over(near)
+    join(exchange, far)
     far.write(_head(exchange))
 
 
@@ -93,61 +89,3 @@ def _head(exchange: Exchange) -> bytes:
     host = exchange.head.headers.get("host", "")
     lines = "".join(f"{name}: {value}\r\n" for name, value in {"host": host, **headers}.items())
     return f"GET {path}?{rest} HTTP/1.1\r\n{lines}\r\n".encode()
-
-
-@implementer(IPushProducer)
-class _End(TwistedProtocol):
-    """One of two connections: what comes in here goes out there, as fast as it is taken."""
-
-    _wire: Any = None
-
-    def __init__(self) -> None:
-        self.other: _End | None = None
-        self._lost = False
-
-    def connectionMade(self) -> None:
-        self._wire = self.transport
-        if self.other is None:  # the far end, which is made before it has an other one
-            self._wire.registerProducer(self, True)
-
-    def dataReceived(self, data: bytes) -> None:
-        if self.other is not None:
-            self.other.write(data)
-
-    def write(self, data: bytes) -> None:
-        """Send to who is at this end."""
-        if self._wire is not None and not self._lost:
-            self._wire.write(data)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._lost = True
-        other, self.other = self.other, None
-        if other is not None:
-            other.hang_up()
-
-    def hang_up(self) -> None:
-        """Send what is left, and close."""
-        if self._wire is not None and not self._lost:
-            self._wire.unregisterProducer()  # a transport waits for its producer before it closes
-            self._wire.loseConnection()
-
-    def flow(self, on: bool) -> None:
-        """Whether to read from who is at this end."""
-        if self._wire is not None and not self._lost:
-            if on:
-                self._wire.resumeProducing()
-            else:
-                self._wire.pauseProducing()
-
-    def pauseProducing(self) -> None:
-        """Whoever is at this end has enough to read: the other one is not read from."""
-        if self.other is not None:
-            self.other.flow(False)
-
-    def resumeProducing(self) -> None:
-        """Whoever is at this end has read it."""
-        if self.other is not None:
-            self.other.flow(True)
-
-    def stopProducing(self) -> None:
-        """``connectionLost`` follows."""

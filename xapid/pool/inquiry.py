@@ -1,4 +1,4 @@
-"""What a member asks its coordinator in order to serve HTTP requests itself: both halves.
+"""What a member asks its coordinator in order to serve HTTP requests, or root on its own machine: both halves.
 
 Clients go straight to members for consoles and statistics, with sessions and tasks of the coordinator's. A question is one
 request, ``/coordinator/<question>`` with a JSON object; the answer is ``{"value": …}`` or ``{"error": [code, …]}``.
@@ -47,6 +47,17 @@ class Coordinator:
         told = await self._ask("console", named={name: named[name] for name in ("ref", "uuid") if name in named}, host=host)
         return FoundConsole(**told["console"]), told["admits_one"]
 
+    async def log_in(self, host: str, originator: str) -> str:
+        """A session of root's for who is root on the host with this uuid, which is this daemon's."""
+        return str(await self._ask("log_in", host=host, originator=originator))
+
+    async def log_out(self, ref: str) -> None:
+        """End a session that was opened so. A coordinator that is away does not get to know."""
+        try:
+            await self._ask("log_out", ref=ref)
+        except (AgentFailure, XenAPIError):
+            return
+
     async def end_task(self, ref: str, session: Session, may_any: bool, failure: tuple[str, ...] | None) -> None:
         """End a task that a client named, if its session may. A coordinator that is away does not get to know."""
         try:
@@ -65,7 +76,8 @@ class Inquiries:
     async def answer(self, path: str, body: bytes) -> bytes:
         """Answer a question of a member that is known to be one."""
         questions: dict[str, Callable[..., Any]] = {
-            "session": self._session, "console": self._console, "end_task": self._end_task,
+            "session": self._session, "console": self._console, "end_task": self._end_task, "log_in": self._log_in,
+            "log_out": self._log_out,
         }  # fmt: skip
         question = questions.get(path.removeprefix(INQUIRY))
         if question is None:
@@ -82,6 +94,12 @@ class Inquiries:
     def _console(self, named: dict[str, str], host: str) -> dict[str, Any]:
         found = find_console(self._db, named, self._db.table("host").by_uuid(host).ref)
         return {"console": attrs.asdict(found), "admits_one": admits_one(self._db)}
+
+    def _log_in(self, host: str, originator: str) -> str:
+        return self._services.logins.as_root(self._db.table("host").by_uuid(host).ref, originator).ref
+
+    def _log_out(self, ref: str) -> None:
+        self._services.sessions.destroy(ref)
 
     def _end_task(self, ref: str, user: str, may_any: bool, failure: list[str] | None) -> None:
         end_task(self._services, ref, user, may_any, None if failure is None else tuple(failure))

@@ -10,7 +10,7 @@ from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 
 from xapid.pool.dialling import CONNECT_TIMEOUT
-from xapid.pool.membership import Membership
+from xapid.pool.membership import Membership, Place
 
 
 @attrs.frozen(eq=False)
@@ -24,8 +24,15 @@ class Neighbours:
     def endpoint(self, host: str) -> IStreamClientEndpoint | None:
         """The endpoint of the host with this uuid; None if this daemon runs it, or does not know where it is."""
         place = self._membership.find(host)
-        if place is None:
-            return None
+        return None if place is None else self._at(place)
+
+    @property
+    def coordinator(self) -> IStreamClientEndpoint | None:
+        """The endpoint of the coordinator; None if this daemon is that."""
+        place = self._membership.leader
+        return None if place is None else self._at(place)
+
+    def _at(self, place: Place) -> IStreamClientEndpoint:
         tls = self._tls(lambda fingerprint: self._membership.host_of(fingerprint) == place.who)
         tcp = HostnameEndpoint(self._reactor, place.address, place.port, timeout=CONNECT_TIMEOUT)
         endpoint: IStreamClientEndpoint = wrapClientTLS(tls, tcp)
