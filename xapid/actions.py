@@ -23,6 +23,7 @@ from xapid.http.report_actions import ReportActions
 from xapid.http.rrd_actions import RrdActions
 from xapid.http.rrd_upload import RrdUpload
 from xapid.http.sharing_actions import SharingActions
+from xapid.http.to_coordinator import ToCoordinator
 from xapid.http.update_actions import UpdateActions
 from xapid.http.vdi_actions import VdiActions
 from xapid.http.vm_actions import VmActions
@@ -45,7 +46,7 @@ def actions(
     """
     db, services, dispatcher, state = pool.db, pool.services, pool.dispatcher, pool.config.state_directory
     works = Works(db, services, dispatcher, port)
-    return {
+    served: dict[str, Serve] = {
         "get_root": root,
         "post_cli": CommandLines(dispatcher, commands(), clock, None if relay is None else relay.command_line).serve,
         **BlobActions(db, services.blobs, authenticator, clock, services).actions,
@@ -62,6 +63,7 @@ def actions(
         **REFUSED,
         **ReportActions(db, services, pool.config, clock).actions,
     }
+    return ToCoordinator(lambda: services.pool.membership.leader).wrap(served)
 
 
 def _back_up(state: Path | None, file: Path) -> None:

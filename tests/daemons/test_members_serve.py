@@ -66,6 +66,22 @@ def put(url: str, body: bytes) -> tuple[int, str]:
     return answer.status, answer.headers.get("Location", "")
 
 
+def test_a_member_sends_clients_on_for_what_is_the_pools(pair: tuple[Daemon, Daemon]) -> None:
+    leader, joiner = pair
+    with leader.session() as session:
+        api, login = session.xenapi, f"session_id={quote(session._session)}"
+        vm = api.VM.clone(api.VM.get_by_name_label("Other install media")[0], "exported")
+        api.VM.provision(vm)
+        asked = f"/export?ref={quote(vm)}&{login}"
+        status, archive = get(f"https://{joiner.address}:{joiner.port}{asked}")
+        assert status == 200 and archive.startswith(b"ova.xml")  # by way of the coordinator
+        asked = f"/import?{login}"
+        assert put(f"https://{joiner.address}:{joiner.port}{asked}", archive) == (302, f"{leader.url}{asked}")
+        assert get(f"https://{joiner.address}:{joiner.port}/pool/xmldbdump?{login}")[1].count(joiner.address.encode()) > 0
+        asked = "/pool/xmldbdump?session_id=OpaqueRef:none"
+        assert put(f"https://{joiner.address}:{joiner.port}{asked}", b"x")[0] == 401
+
+
 def test_a_member_serves_consoles_and_statistics(pair: tuple[Daemon, Daemon]) -> None:
     """The VM's console is at the member and answers there; its figures are too, and the client's task is ended."""
     leader, joiner = pair

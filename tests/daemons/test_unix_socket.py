@@ -130,7 +130,7 @@ def test_who_waits_for_events_there_gets_them_and_who_hangs_up_is_forgotten(pair
 
 
 @pytest.mark.daemon
-def test_command_lines_are_carried_out_by_the_coordinator_but_what_is_the_hosts_own_here(pair, call, xe) -> None:
+def test_command_lines_are_carried_out_by_the_coordinator_but_what_is_the_hosts_own_here(pair, xe, tmp_path) -> None:
     leader, member, _ = pair
     hosts = xe("host-list", "params=address", "--minimal")
     assert (hosts.stderr, hosts.returncode) == ("", 0)
@@ -138,6 +138,10 @@ def test_command_lines_are_carried_out_by_the_coordinator_but_what_is_the_hosts_
     failed = xe("vm-start", "uuid=nosuch")
     assert failed.returncode == 1 and failed.stderr
     assert xe("host-is-in-emergency-mode").stdout == "false\n"
+    (vm,) = xe("vm-install", "template=Debian Bookworm 12", "new-name-label=exported").stdout.split()
+    assert xe("vm-export", f"uuid={vm}", f"filename={tmp_path / 'vm.xva'}").stdout == "Export succeeded\n"
+    made = xe("vm-import", f"filename={tmp_path / 'vm.xva'}")
+    assert (made.stderr, made.returncode) == ("", 0) and made.stdout.strip() != vm
     assert xe("nosuch-command").stderr.startswith("Unknown command: nosuch-command")
     assert xe("user-password-change", "new=another").returncode == 0
     with leader.session(password="another") as there:

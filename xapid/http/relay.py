@@ -73,6 +73,13 @@ class UnixServer(HttpServer):
 
         return keep
 
+    async def serve(self, exchange: Exchange) -> None:
+        """Who says a session to a member has one of the coordinator's, and counts as whose it is."""
+        relay, head = self.dispatcher, exchange.head
+        if isinstance(relay, Relay) and relay.is_for_others(exchange.origin) and head.argument("session_id") is not None:
+            exchange.origin = attrs.evolve(exchange.origin, is_unix=False)
+        await super().serve(exchange)
+
 
 @attrs.frozen(eq=False)
 class Relay:
@@ -88,7 +95,7 @@ class Relay:
         """See :class:`xapid.wire.call.Dispatcher`."""
         name = call.name if "." in call.name else call.name.replace("_", ".", 1)
         own = name in EMERGENCY_CALLS or name.startswith("system.")
-        if own or not isinstance(call, Kept) or not self._is_for_others(origin):
+        if own or not isinstance(call, Kept) or not self.is_for_others(origin):
             return self._dispatcher.dispatch(call, codec, origin)
         working = ensureDeferred(self._log_in(call, codec) if name == LOGIN else self._pass_on(call, codec))
         origin.hangup.watch(working.cancel)
@@ -102,7 +109,7 @@ class Relay:
     async def command_line(self, exchange: Exchange, body: bytes) -> bool:
         """Pass a command line on, with a session of root's if it has none; False if that is not to be done."""
         endpoint = self._coordinator()
-        if endpoint is None or not self._is_for_others(exchange.origin):
+        if endpoint is None or not self.is_for_others(exchange.origin):
             return False
         session = ""
         try:
@@ -125,7 +132,7 @@ class Relay:
         if session and coordinator is not None:
             await coordinator.log_out(session)
 
-    def _is_for_others(self, origin: Origin) -> bool:
+    def is_for_others(self, origin: Origin) -> bool:
         """Whether root asks a member that has a coordinator."""
         services = self._services
         return origin.is_unix and services.pool.coordinator is not None and services.role.emergency is None
