@@ -193,3 +193,35 @@ def test_what_goes_on_at_a_host_is_cancelled_when_it_is_lost(api, hosts, xapid_s
     assert (here.cancelled, there.cancelled) == (False, True)
     for task in (here, there):
         task.fail(("TASK_CANCELLED", task.ref))
+
+
+def shared_pbd(api, host):
+    sr = api.pool.get_default_SR(api.pool.get_all()[0])
+    found = [pbd for pbd in api.SR.get_PBDs(sr) if api.PBD.get_host(pbd) == host]
+    return found[0] if found else None
+
+
+def vlan_of(api, host):
+    found = [pif for pif in api.host.get_PIFs(host) if api.PIF.get_VLAN(pif) == "10"]
+    return api.PIF.get_VLAN_master_of(found[0]) if found else None
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_host_that_starts_gets_the_networks_and_storage_that_it_lacks(api, hosts, xapid_clock, wanted):
+    _, member, _ = hosts
+    if not wanted:
+        for key in ("sync_vlans", "sync_create_pbds"):
+            api.pool.add_to_other_config(api.pool.get_all()[0], key, "nosync")
+    lost = shared_pbd(api, member)
+    config = api.PBD.get_device_config(lost)
+    api.PBD.unplug(lost)
+    api.PBD.destroy(lost)
+    api.VLAN.destroy(vlan_of(api, member))
+    api.host.disable(member)
+    api.host.reboot(member)
+    xapid_clock.pass_time(300)
+    assert api.host.get_enabled(member)
+    found = shared_pbd(api, member)
+    assert (found is not None, vlan_of(api, member) is not None) == (wanted, wanted)
+    if wanted:
+        assert (api.PBD.get_device_config(found), api.PBD.get_currently_attached(found)) == (config, True)

@@ -104,7 +104,7 @@ def context(world, surroundings):
     services.presence = Presence(world.db, world.clock, lambda host: None)
     context.services, context.task = services, Task()
     power = SimulatedPower(world.row(world.host).uuid, surroundings, lambda: None)
-    context.agent = lambda host=None: SimpleNamespace(power=power, metrics=Figures())
+    context.agent = lambda host=None: SimpleNamespace(power=power, metrics=Figures(), storage=world.storage)
     return context
 
 

@@ -88,6 +88,7 @@ def test_the_disk_is_let_go_and_used_again(api, pool, shared, attached, on_disk,
 def test_an_sr_that_not_all_hosts_see_can_have_none(api, pool, refused):
     local = next(sr for sr in api.SR.get_all() if not api.SR.get_shared(sr))
     assert refused(api.pool.enable_redo_log, local) == ["CANNOT_ENABLE_REDO_LOG", f"SR_NOT_ATTACHED, {local}"]
+    assert refused(api.pool.enable_redo_log, "OpaqueRef:nonsuch")[0] == "CANNOT_ENABLE_REDO_LOG"
     assert log_of(api, pool) == (False, "OpaqueRef:NULL")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xapid.operations.host_settling import introduce_shared_storage
 from xapid.pool import adoption
 from xapid.testing.in_process import Server, config
 
@@ -43,7 +44,7 @@ def test_shared_storage_gets_a_pbd_on_the_new_host() -> None:
     db = pool.pool.db
     host = adoption.unpack(db, adoption.pack(joiner.pool.db))
     with db.transaction() as tx:
-        made = adoption.introduce_shared_storage(tx, db, host)
+        made = introduce_shared_storage(tx, db, host)
     shared = {sr.ref for sr in db.table("SR") if sr.shared}
     assert shared <= {db.get("PBD", ref).SR for ref in db.get("host", host).PBDs}
     assert all(db.get("PBD", ref).host == host for ref in made)

@@ -19,7 +19,6 @@ from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
 from xapid.operations import allowed, hooks
-from xapid.operations.alerts import raise_alert
 from xapid.operations.context import Context
 from xapid.operations.enabling import consider_enabling
 from xapid.operations.evacuation import leave_no_vms
@@ -27,11 +26,11 @@ from xapid.operations.evacuation_plan import resident_vms
 from xapid.operations.host_boot import started
 from xapid.operations.host_local import attach_all_static, detach_all_static
 from xapid.operations.host_roles import assert_in_maintenance
+from xapid.operations.host_settling import catch_up
 from xapid.operations.levelling import take_facts
 from xapid.operations.local_facts import AGENT_BEGAN, RESTARTED_CLEANLY, UNTIL_REBOOT, fact, keep
 from xapid.operations.power_state import set_halted
 from xapid.operations.remote_power import cut_power
-from xapid.operations.storage_rows import plug_pbd
 from xapid.operations.syslog_destination import configured
 
 log = Logger()
@@ -174,8 +173,7 @@ async def come_back(context: Context, host: str, *, rebooted: bool = True) -> No
             await context.agent(host).metrics.send_logs(row.hostname, configured(row.logging))
         with db.transaction() as tx:
             take_facts(tx, db, db.get("host", host), facts)
-        for pbd in db.get("host", host).PBDs:
-            await _plug(context, pbd, host)
+        await catch_up(context, host)
         await attach_all_static(context, host)
     except AgentFailure as failure:
         log.warn("{host} went away again: {failure}", host=host, failure=failure)
@@ -192,11 +190,3 @@ def went_down(db: Database, host: Row) -> bool:
     """Whether a host lost its power, or its agent was ended, in due form and is not back yet."""
     metrics = db.table("host_metrics").find(host.metrics)
     return fact(db, host, RESTARTED_CLEANLY) == "true" or (metrics is not None and not metrics.live)
-
-
-async def _plug(context: Context, pbd: str, host: str) -> None:
-    try:
-        await plug_pbd(context, pbd)
-    except XenAPIError as error:
-        db = context.db
-        raise_alert(db, context.now(), "PBD_PLUG_FAILED_ON_SERVER_START", db.get("host", host), ",".join(error.description))

@@ -1,8 +1,8 @@
 """What a host that joins, or starts, gets of what the rest of the pool has: bonds, VLANs, tunnels and shared storage.
 
-Serves ``host.sync_vlans``, ``host.sync_tunnels``, ``host.sync_pif_currently_attached`` and the end of a join. The model is
-always the coordinator. Each step is skipped with ``pool.other_config`` ``sync_…=nosync``; what cannot be done on this host is
-passed over, since hosts need not have all the NICs that the coordinator has.
+Serves ``host.sync_vlans``, ``host.sync_tunnels``, ``host.sync_pif_currently_attached``, the end of a join and every start of a
+member. The model is always the coordinator. Each step is skipped with ``pool.other_config`` ``sync_…=nosync``; what cannot be
+done on this host is passed over, since hosts need not have all the NICs that the coordinator has.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from twisted.logger import Logger
 
-from xapid.database import Database, Row
+from xapid.database import Database, Row, Transaction
 from xapid.datamodel.errors import XenAPIError
-from xapid.datamodel.types import NULL_REF
+from xapid.datamodel.types import NULL_REF, frozenmap
 from xapid.operations import allowed
 from xapid.operations.alerts import raise_alert
 from xapid.operations.cabling import is_tunnel_access, the_pool
@@ -35,18 +35,32 @@ _COPIED: Final = ("console_idle_timeout", "ssh_enabled", "ssh_enabled_timeout", 
 async def settle(context: Context, host: str) -> None:
     """Everything, in the order in which one thing needs another; then the host may run VMs."""
     db = context.db
-    steps: dict[str, Callable[[Context, str], Awaitable[None]]] = {
-        "sync_bonds": _bonds, "sync_vlans": sync_vlans, "sync_tunnels": sync_tunnels, "sync_create_pbds": _storage,
-    }  # fmt: skip
-    for name, step in steps.items():
-        if the_pool(db).other_config.get(name) != "nosync":
-            await step(context, host)
+    await catch_up(context, host)
     await _attempt(context, host, "host.certificate_sync", host)
     model = db.get("host", the_pool(db).master)
     with db.transaction() as tx:
         tx.update(db.get("host", host), **{field: getattr(model, field) for field in _COPIED})
         level_pool(tx, db)
         allowed.refresh(tx, db, db.get("host", host), *db.table("SR").rows(), *db.table("VM").rows())
+
+
+async def catch_up(context: Context, host: str) -> None:
+    """Networks and storage, in the order in which one thing needs another. The coordinator has what it has, and plugs it."""
+    db = context.db
+    steps: dict[str, Callable[[Context, str], Awaitable[None]]] = {
+        "sync_bonds": _bonds, "sync_vlans": sync_vlans, "sync_tunnels": sync_tunnels,
+    }  # fmt: skip
+    if host != the_pool(db).master:
+        for name, step in steps.items():
+            if _is_wanted(db, name):
+                await step(context, host)
+        with db.transaction() as tx:
+            introduce_shared_storage(tx, db, host)
+    await _plug_storage(context, host)
+
+
+def _is_wanted(db: Database, step: str) -> bool:
+    return bool(the_pool(db).other_config.get(step) != "nosync")
 
 
 async def _bonds(context: Context, host: str) -> None:
@@ -95,7 +109,24 @@ def sync_pif_currently_attached(context: Context, host: str, bridges: tuple[str,
             tx.update(pif, currently_attached=network is not None and network.bridge in up)
 
 
-async def _storage(context: Context, host: str) -> None:
+def introduce_shared_storage(tx: Transaction, db: Database, host: str) -> list[str]:
+    """A PBD on ``host`` for each shared SR of the pool that has none there; returns them, unplugged. None, if the pool's
+    ``other_config:sync_create_pbds`` is ``nosync``.
+    """
+    if not _is_wanted(db, "sync_create_pbds"):
+        return []
+    coordinator, made = the_pool(db).master, []
+    for sr in db.table("SR").rows():
+        pbds = [db.get("PBD", ref) for ref in sr.PBDs]
+        if sr.shared and not any(pbd.host == host for pbd in pbds):
+            model = next((pbd for pbd in pbds if pbd.host == coordinator), None)
+            if model is not None:
+                config = model.device_config.without("SRmaster")
+                made.append(tx.create("PBD", host=host, SR=sr.ref, device_config=config, other_config=frozenmap()))
+    return made
+
+
+async def _plug_storage(context: Context, host: str) -> None:
     """Plug what is not plugged; what cannot be plugged is an alert."""
     db = context.db
     for ref in db.get("host", host).PBDs:

@@ -28,10 +28,11 @@ async def enable_redo_log(context: Context, sr: str) -> None:
     Errors: CANNOT_ENABLE_REDO_LOG, with the reason and nothing changed but, perhaps, that there is a disk now.
     """
     db = context.db
-    row, present = db.get("SR", sr), redo_log(db)
+    present = redo_log(db)
     if present is not None and sr == present.SR:
         return
     try:
+        row = db.get("SR", sr)
         assert_can_host_ha_statefile(context, sr)
         pbds = [db.get("PBD", ref) for ref in row.PBDs]
         if {host.ref for host in db.table("host")} != {pbd.host for pbd in pbds if pbd.currently_attached}:

@@ -128,17 +128,3 @@ def _create(tx: Transaction, db: Database, cls: str, ref: str, values: dict[str,
 def _free_bridge(db: Database) -> str:
     taken = {row.bridge for row in db.table("network")}
     return next(name for number in range(len(taken) + 1) if (name := f"xapi{number}") not in taken)
-
-
-def introduce_shared_storage(tx: Transaction, db: Database, host: str) -> list[str]:
-    """A PBD on ``host`` for each shared SR of the pool that has none there; returns them, unplugged."""
-    coordinator = next(str(pool.master) for pool in db.table("pool"))
-    made = []
-    for sr in db.table("SR").rows():
-        pbds = [db.get("PBD", ref) for ref in sr.PBDs]
-        if sr.shared and not any(pbd.host == host for pbd in pbds):
-            model = next((pbd for pbd in pbds if pbd.host == coordinator), None)
-            if model is not None:
-                config = model.device_config.without("SRmaster")
-                made.append(tx.create("PBD", host=host, SR=sr.ref, device_config=config, other_config=frozenmap()))
-    return made

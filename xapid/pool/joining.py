@@ -26,6 +26,7 @@ from xapid.agent.values import AgentFailure
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations import allowed
 from xapid.operations.alerts import raise_alert
+from xapid.operations.host_settling import introduce_shared_storage
 from xapid.operations.levelling import level_pool
 from xapid.pool import adoption
 from xapid.pool.client import split_address
@@ -206,7 +207,7 @@ class Receiving:
         common, db = self._common, self._common.db
         with db.transaction() as tx:
             ref = adoption.unpack(db, packed)
-            for pbd in adoption.introduce_shared_storage(tx, db, ref):
+            for pbd in introduce_shared_storage(tx, db, ref):
                 tx.update(pbd, currently_attached=True)
             level_pool(tx, db)
             common.membership.pin(place.host, common.membership.expected()[place.host])
