@@ -47,6 +47,9 @@ from xapid.http.web_console import WebConsole
 from xapid.ids import Ids
 from xapid.inventory.build import HostCertificate
 from xapid.listening import Sockets, adopt, allow_many_connections, bind
+from xapid.nbd.exports import Exports
+from xapid.nbd.ports import NbdPorts
+from xapid.operations import vdi_nbd
 from xapid.operations.keeping import Keeping
 from xapid.operations.measuring import Measuring
 from xapid.operations.services import Services
@@ -85,6 +88,7 @@ class Daemon:
         self._reactor = reactor
         self._sockets = Sockets(self.config)
         self._ports: list[IListeningPort] = []
+        self._nbd: NbdPorts | None = None
         self._servers: list[HttpServer] = []
         self._threads = Threads(reactor, "passwords")
         self._workers = Threads(reactor, "work")
@@ -229,6 +233,7 @@ class Daemon:
             bound = self._sockets.take(at)
             if bound is not None:
                 self._ports.append(tls.listen(bound, server, reactor))
+        self._nbd = self._serve_disks(list(zip(self._servers, policies, strict=True)))
         leader = self._servers[0]
         for address, port in config.listen:
             self._ports.append(self.tls.listen(bind(address, port), leader, reactor))
@@ -248,6 +253,20 @@ class Daemon:
             pool = self.pool
             relay = Relay(pool.dispatcher, pool.services, lambda: self._neighbours().coordinator, self._own_host)
             self._ports.append(reactor.listenUNIX(str(config.unix_socket), self._server(hosts[0], relay), mode=0o600))
+
+    def _serve_disks(self, hosts: Sequence[tuple[HttpServer, TlsPolicy]]) -> NbdPorts:
+        pool, reactor = self.pool, self._reactor
+        membership = pool.services.pool.membership
+        ports = NbdPorts(
+            pool.db,
+            Exports(pool.db, pool.services, pool.dispatcher),
+            hosts,
+            lambda address, factory: adopt(reactor, bind(address, vdi_nbd.PORT), factory),
+            reactor,
+            lambda: membership.leader is not None,
+        )
+        ports.start()
+        return ports
 
     def _server(self, host: Row, relay: Relay | None = None) -> HttpServer:
         db = self.pool.db
@@ -317,6 +336,8 @@ class Daemon:
         for port in self._ports:
             await defer.maybeDeferred(port.stopListening)
         self._sockets.close()
+        if self._nbd is not None:
+            self._nbd.stop()
         for server in self._servers:
             server.stop()
         if hasattr(self, "pool"):

@@ -14,7 +14,9 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.operations.context import Context
 
 PORT: Final = 10809
-_PURPOSES: Final = frozenset({"nbd", "insecure_nbd"})
+SECURE: Final = "nbd"
+INSECURE: Final = "insecure_nbd"
+"""The purposes of networks on which disks are served, with TLS and without."""
 
 
 async def get_nbd_info(context: Context, self: str) -> tuple[dict[str, Any], ...]:
@@ -23,10 +25,10 @@ async def get_nbd_info(context: Context, self: str) -> tuple[dict[str, Any], ...
     if disk.type == "cbt_metadata":
         raise XenAPIError("VDI_INCOMPATIBLE_TYPE", self, disk.type)
     found: list[dict[str, Any]] = []
-    for host in _hosts(db, disk):
-        addresses = list(_addresses(db, host))
+    for host in _hosts(context, disk):
+        at = [address for address, _ in addresses(db, host)]
         with suppress(AgentFailure, XenAPIError):  # A host that cannot be asked cannot be read from either.
-            certificate = await _certificate(context, host) if addresses else ""
+            certificate = await _certificate(context, host) if at else ""
             found += [
                 {
                     "exportname": f"/{disk.uuid}?session_id={context.session.ref}",
@@ -35,22 +37,26 @@ async def get_nbd_info(context: Context, self: str) -> tuple[dict[str, Any], ...
                     "cert": certificate,
                     "subject": _subject(certificate) or host.hostname,
                 }
-                for address in addresses
+                for address in at
             ]
     return tuple(found)
 
 
-def _hosts(db: Database, disk: Row) -> list[Row]:
+def _hosts(context: Context, disk: Row) -> list[Row]:
+    """Those that reach the disk and that this daemon runs: it is the coordinator's that serves disks."""
+    db, elsewhere = context.db, context.services.pool.membership.find
     pbds = [db.get("PBD", ref) for ref in db.get("SR", disk.SR).PBDs]
-    return [db.get("host", pbd.host) for pbd in pbds if pbd.currently_attached]
+    hosts = [db.get("host", pbd.host) for pbd in pbds if pbd.currently_attached]
+    return [host for host in hosts if elsewhere(host.uuid) is None]
 
 
-def _addresses(db: Database, host: Row) -> Iterator[str]:
-    """The addresses of a host on networks that are for this protocol."""
+def addresses(db: Database, host: Row) -> Iterator[tuple[str, str]]:
+    """The addresses of a host on networks that are for this protocol, each with the purpose of its network."""
     for pif in (db.get("PIF", ref) for ref in host.PIFs):
         network = db.table("network").find(pif.network)
-        if network is not None and _PURPOSES & set(network.purpose):
-            yield from (address.split("/")[0] for address in (pif.IP, *pif.IPv6) if address)
+        purpose = None if network is None else next((each for each in (SECURE, INSECURE) if each in network.purpose), None)
+        if purpose is not None:
+            yield from ((address.split("/")[0], purpose) for address in (pif.IP, *pif.IPv6) if address)
 
 
 async def _certificate(context: Context, host: Row) -> str:
