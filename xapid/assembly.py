@@ -48,24 +48,22 @@ from xapid.inventory.presets import preset
 from xapid.inventory.simulated import PluginsOf, simulated_host
 from xapid.operations import adoption, allowed, host_settling
 from xapid.operations.binding import bind
+from xapid.operations.cables import Cables
 from xapid.operations.certificate_rows import put_on_record
 from xapid.operations.directories import trust_for_directories
-from xapid.operations.directory_start import DirectoryStart
 from xapid.operations.host_cycles import come_back, went_down
 from xapid.operations.host_mirrors import HostMirrors
 from xapid.operations.host_settings import clock_offset
-from xapid.operations.path_alerts import PathAlerts
 from xapid.operations.presence import Presence
-from xapid.operations.pvs_running import RunningProxies
 from xapid.operations.replication import Replication
 from xapid.operations.reports import Reports
 from xapid.operations.routine_checks import RoutineChecks
 from xapid.operations.services import Services
 from xapid.operations.start_up import put_in_order
 from xapid.operations.sweep import Sweep
-from xapid.operations.threshold_alarms import ThresholdAlarms
 from xapid.operations.update_schedule import UpdateSchedule
 from xapid.operations.vmss_schedule import Schedules
+from xapid.operations.watching import Watching
 from xapid.placement.checks import is_live
 from xapid.pool.agents import HostAgents
 from xapid.pool.copies import clear
@@ -149,10 +147,7 @@ class Pool:
     checks: RoutineChecks
     update_schedule: UpdateSchedule
     replication: Replication
-    alarms: ThresholdAlarms
-    paths: PathAlerts
-    proxies: RunningProxies
-    directory_start: DirectoryStart
+    watching: Watching
     made_up_password: str | None
     """Root's password, if it was made up just now: the only time that it is known."""
 
@@ -166,10 +161,7 @@ class Pool:
         self.checks.start()
         self.update_schedule.start()
         self.replication.start()
-        self.alarms.start()
-        self.paths.start()
-        self.proxies.start()
-        self.directory_start.start()
+        self.watching.start()
         self.services.tracing.start()
         self.services.presence.start()
 
@@ -201,10 +193,7 @@ class Pool:
         self.services.presence.stop()
         self.update_schedule.stop()
         self.replication.stop()
-        self.alarms.stop()
-        self.paths.stop()
-        self.proxies.stop()
-        self.directory_start.stop()
+        self.watching.stop()
         self.services.tracing.stop()
         self.services.audit.flush()
 
@@ -294,6 +283,7 @@ async def assemble(
     blocks.in_thread = services.run
     surroundings = Surroundings(blocks=blocks)
     reports = Reports(db, clock, services)
+    Cables(db, clock, reports)
     federation = Federation(db, clock, config, ids, role, agents, secrets, passwords, reports, lambda: site.port)
     federation.common.left = lambda: sessions.destroy_where(lambda session: True)
     federation.liveness.presence = presence
@@ -344,10 +334,7 @@ async def assemble(
             lambda ref: dispatcher.by_itself("pool.sync_updates", ref, False),
             follows,
         ),
-        alarms=ThresholdAlarms(db, clock, services.stats, follows),
-        paths=PathAlerts(db, clock, follows),
-        proxies=RunningProxies(db, clock, follows),
-        directory_start=DirectoryStart(db, clock, services),
+        watching=Watching(db, clock, services, follows),
         made_up_password=await _initialise_password(db, passwords, config),
     )
     federation.common.start_afresh = lambda: start_afresh(pool, site, secrets, plugins)

@@ -79,3 +79,22 @@ def test_only_lacp_has_properties(api, host, network):
     assert refused(api.Bond.set_property, bond, "lacp-aggregation-key", "x")[0] == "INVALID_VALUE"
     api.Bond.set_mode(bond, "active-backup")
     assert (api.Bond.get_mode(bond), api.Bond.get_properties(bond)) == ("active-backup", {})
+
+
+def test_cables_that_are_pulled_and_put_in_show_in_the_bond_and_in_alerts(api, host, network, xapid_clock):
+    eth0, eth1 = physical(api, host)
+    bond = api.Bond.create(network, [eth0, eth1], "")
+    uuid, metrics = api.host.get_uuid(host), api.PIF.get_metrics(eth1)
+
+    def state():
+        xapid_clock.pass_time(1)
+        told = [m for m in api.message.get_all_records().values() if m["name"] == "BOND_STATUS_CHANGED"]
+        assert {(m["cls"], m["priority"], m["obj_uuid"]) for m in told} <= {("Host", "3", uuid)}
+        return api.PIF_metrics.get_carrier(metrics), api.Bond.get_links_up(bond), len(told)
+
+    api.PIF.add_to_other_config(eth1, "simulator.carrier", "false")
+    assert state() == (False, "1", 1)
+    api.PIF.add_to_other_config(eth1, "unrelated", "x")
+    assert state() == (False, "1", 1)
+    api.PIF.remove_from_other_config(eth1, "simulator.carrier")
+    assert state() == (True, "2", 2)

@@ -20,6 +20,7 @@ from xapid.datamodel.types import frozenmap
 from xapid.operations import allowed
 from xapid.operations.alerts import raise_alert, tell_of_vm
 from xapid.operations.anti_affinity import watch_groups
+from xapid.operations.cables import is_pulled
 from xapid.operations.cabling import links_up
 from xapid.operations.power_state import forget_guest, set_halted, set_live
 
@@ -63,13 +64,16 @@ class Reports:
             log.failure("A report of VM {vm} on host {host} was not recorded", vm=report["vm"], host=host)
 
     def carrier_changed(self, host: str, device: str, carrier: bool) -> None:
-        """A link came or went: it shows in the PIF_metrics of the interface, and in the bond that it is a member of."""
+        """A link came or went: it shows in the PIF_metrics of the interface, and in the bond that it is a member of.
+
+        One whose cable was pulled is down, whatever the agent says.
+        """
         db = self._db
         row = db.table("host").find_uuid(host)
         with db.transaction() as tx:
             for pif in () if row is None else (db.get("PIF", ref) for ref in row.PIFs):
                 if pif.device == device and pif.metrics in db.table("PIF_metrics"):
-                    tx.update(pif.metrics, carrier=carrier, last_updated=self._now())
+                    tx.update(pif.metrics, carrier=carrier and not is_pulled(pif), last_updated=self._now())
                     bond = db.table("Bond").find(pif.bond_slave_of)
                     if bond is not None and row is not None:
                         self._bond_changed(tx, row, bond)
