@@ -49,3 +49,16 @@ def test_who_declares_a_host_dead_is_asked_first(xe):
     assert xe("host-declare-dead", f"uuid={uuid}").out.splitlines()[-1] == "Aborted (you typed: '')"
     assert "the host is up" in xe("host-declare-dead", f"uuid={uuid}", answers=["yes"]).err
     assert "the host is up" in xe("host-declare-dead", f"uuid={uuid}", "--force").err
+
+
+def test_a_database_is_replaced_by_force_alone_and_tried_without(xe):
+    refused = xe("pool-restore-database", "file-name=db.xml", files={"db.xml": b"x"})
+    assert (refused.status, "It must be forced (use --force)." in refused.err, refused.asked) == (1, True, [])
+    for forced in ("--force", "dry-run=true"):
+        ((verb, file, url),) = xe("pool-restore-database", "file-name=db.xml", forced).asked
+        assert (verb, file, "/pool/xmldbdump" in url) == ("put", "db.xml", True)
+
+
+def test_a_licence_is_shown_without_what_is_for_programs(xe):
+    shown = xe.good("host-license-view").out
+    assert "expiry" in shown and "sku_type" not in shown

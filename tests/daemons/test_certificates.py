@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import ssl
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from certificates_by_openssl import Maker
 from xapid.testing.processes import Daemon, Daemons, unverified
+from xapid.testing.waiting import until
 
 POOL = "pool"
 """The server name of those who want to see what members do."""
@@ -242,6 +244,39 @@ def test_a_client_is_let_in_by_its_certificate_if_the_pool_says_so(xapid_daemons
     assert daemon.session().xenapi.pool.get_all() == [pool]
     api.pool.disable_client_certificate_auth(pool)
     assert login(*good)["Status"] == "Failure"
+
+
+def test_a_client_with_a_certificate_sees_hosts_of_other_daemons_through_the_coordinator(
+    xapid_daemons: Daemons, openssl: Maker
+) -> None:
+    coordinator, member = xapid_daemons.pool(2, "--duration-profile", "instant")
+    api = coordinator.session().xenapi
+    (pool,) = api.pool.get_all()
+    uuid = next(row["uuid"] for row in api.host.get_all_records().values() if row["address"] == member.address)
+    openssl.key("ca")
+    openssl.key("client")
+    api.pool.install_ca_certificate("ca.pem", openssl.certificate("ca", "ca"))
+    openssl.certificate("lab-client", "client", by="ca")
+    context = unverified()
+    context.load_cert_chain(openssl.folder / "lab-client.pem", openssl.folder / "client.key")
+
+    def asked(path: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPSConnection(coordinator.address, coordinator.port, context=context, timeout=20)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    statistics = f"/host_rrd?json=true&on_host={uuid}"
+    assert asked(statistics)[0] == 401
+    api.pool.enable_client_certificate_auth(pool, "lab-client")
+    until(lambda: asked(statistics)[0] == 200)
+    assert "memory_total_kib" in asked(statistics)[1].decode()
+    assert asked(f"/vncsnapshot?ref=x&on_host={uuid}")[0] == 403
+    api.pool.disable_client_certificate_auth(pool)
+    assert until(lambda: asked(statistics)[0] == 401)
 
 
 class ClientTransport(xmlrpc.client.SafeTransport):

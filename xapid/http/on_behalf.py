@@ -4,7 +4,8 @@ Consoles and statistics are served where their VM runs, and each host presents a
 would have to reach every host, and its user to trust every certificate. With ``on_host`` the coordinator, which knows who
 runs where, is the only one to be reached. What its own process simulates it serves itself; a request to a host of another
 daemon goes there as it came, without ``on_host``, and then bytes are passed on both ways. Whoever asks has been admitted
-here, and is looked at again there.
+here, and is looked at again there. Whoever was admitted by a certificate, which nobody can show for somebody else, goes there
+with the session of this request, which lasts as long as the two connections do.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import Final, Protocol, cast
 from urllib.parse import parse_qsl, urlencode
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 
 from xapid.database import Database
+from xapid.http.credentials import credentials
 from xapid.http.exchange import Exchange, Serve
 from xapid.http.splice import End, join
 
@@ -75,14 +78,26 @@ async def _pass_on(exchange: Exchange, endpoint: IStreamClientEndpoint) -> None:
         exchange.refuse(503, "the host does not answer")
         return
     exchange.started = True
+    over: Deferred[None] = Deferred()
+    far.when_over(lambda: over.callback(None))
     join(exchange, far)
-    far.write(_head(exchange))
+    session = _session(exchange)
+    far.write(_head(exchange, session))
+    if session is not None:
+        await over
 
 
-def _head(exchange: Exchange) -> bytes:
+def _session(exchange: Exchange) -> str | None:
+    """The session that a request has because of the connection that it came over, and not because of what it says."""
+    offered = credentials(exchange.head, exchange.origin)
+    return exchange.session.session.ref if offered.certificate or offered.is_unix else None
+
+
+def _head(exchange: Exchange, session: str | None) -> bytes:
     """The request as the other host gets it. The connection ends with its answer, unless it becomes a WebSocket."""
     path, _, query = exchange.head.target.partition("?")
-    rest = urlencode([pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != ARGUMENT])
+    pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != ARGUMENT]
+    rest = urlencode(pairs if session is None else [*pairs, ("session_id", session)])
     headers = {name: value for name, value in exchange.head.headers.items() if name in _PASSED_ON}
     if "upgrade" not in headers:
         headers["connection"] = "close"

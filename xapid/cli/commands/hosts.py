@@ -41,7 +41,8 @@ def features(row: Row) -> list[tuple[str, str]]:
 @command("host-license-view", "[host-uuid]")
 async def host_license_view(run: Run) -> None:
     """Show what a host is licensed for."""
-    run.printer.record(list((await _of(run, "host-uuid")).license_params.items()))
+    told = (await _of(run, "host-uuid")).license_params
+    run.printer.record([(name, value) for name, value in told.items() if name != "sku_type"])
 
 
 @command("host-all-editions")

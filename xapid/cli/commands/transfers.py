@@ -247,8 +247,10 @@ async def pool_dump_database(run: Run) -> None:
 
 @command("pool-restore-database", "file-name [dry-run]")
 async def pool_restore_database(run: Run) -> None:
-    """Replace the pool's whole database by a file's."""
+    """Replace the pool's whole database by a file's. Needs --force, unless it is only tried."""
     dry_run = str(run.is_set("dry-run")).lower()
+    if dry_run == "false" and not run.is_forced:
+        raise CommandFailed("This takes away all that the pool has on record now. It must be forced (use --force).")
     await _put(run, run["file-name"], "/pool/xmldbdump", "Restore database", dry_run=dry_run)
     run.printer.message(
         "Host will reboot with restored database in a moment..." if dry_run == "false" else "Dry-run backup restore successful"
