@@ -47,6 +47,7 @@ from xapid.inventory.populate import addresses_from, populate
 from xapid.inventory.presets import preset
 from xapid.inventory.simulated import PluginsOf, simulated_host
 from xapid.operations import adoption, allowed, host_settling
+from xapid.operations.auto_scan import AutoScan
 from xapid.operations.binding import bind
 from xapid.operations.cables import Cables
 from xapid.operations.certificate_rows import put_on_record
@@ -148,6 +149,7 @@ class Pool:
     update_schedule: UpdateSchedule
     replication: Replication
     watching: Watching
+    auto_scan: AutoScan
     made_up_password: str | None
     """Root's password, if it was made up just now: the only time that it is known."""
 
@@ -162,6 +164,7 @@ class Pool:
         self.update_schedule.start()
         self.replication.start()
         self.watching.start()
+        self.auto_scan.start()
         self.services.tracing.start()
         self.services.presence.start()
 
@@ -194,6 +197,7 @@ class Pool:
         self.update_schedule.stop()
         self.replication.stop()
         self.watching.stop()
+        self.auto_scan.stop()
         self.services.tracing.stop()
         self.services.audit.flush()
 
@@ -335,6 +339,7 @@ async def assemble(
             follows,
         ),
         watching=Watching(db, clock, services, follows),
+        auto_scan=AutoScan(db, clock, lambda ref: dispatcher.by_itself("SR.scan", ref, kept=False), follows),
         made_up_password=await _initialise_password(db, passwords, config),
     )
     federation.common.start_afresh = lambda: start_afresh(pool, site, secrets, plugins)

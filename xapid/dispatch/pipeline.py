@@ -387,10 +387,13 @@ class Dispatcher:
             with self._tracing.span(task.origin.label, origin, self._here(origin), task.ref), translated(self._db):
                 yield self._context(session, task, self._here(origin), origin)
 
-    async def by_itself(self, message: str, *args: Any) -> Any:
-        """A message that the server carries out on its own account, under a task that clients see."""
-        session, host = self._services.sessions.local_superuser, self._services.role.coordinator
-        task = self._services.tasks.named(message, session, host)
+    async def by_itself(self, message: str, *args: Any, kept: bool = True) -> Any:
+        """A message that the server carries out on its own account, under a task that clients see. It is gone with the work
+        unless it is ``kept``.
+        """
+        session, host, tasks = self._services.sessions.local_superuser, self._services.role.coordinator, self._services.tasks
+        task = tasks.named(message, session, host) if kept else tasks.for_call(self._endpoints[message].entry, session, host)
+        task.publish()
         with task.ending():
             async with self.work(session, task, Origin(host=host)) as context:
                 result = await context.call(message, *args)
