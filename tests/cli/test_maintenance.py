@@ -62,3 +62,16 @@ def test_a_database_is_replaced_by_force_alone_and_tried_without(xe):
 def test_a_licence_is_shown_without_what_is_for_programs(xe):
     shown = xe.good("host-license-view").out
     assert "expiry" in shown and "sku_type" not in shown
+
+
+def test_a_coordinator_is_made_one_by_force_alone(xe):
+    def called():
+        return [
+            tally.calls for name, tally in xe.server.pool.services.tallies() if name == "pool.emergency_transition_to_master"
+        ]
+
+    before = called()
+    said = xe.good("pool-emergency-transition-to-master").line
+    assert (said, called()) == ("This host is the coordinator already. Use '--force' to go on all the same.", before)
+    assert xe.good("pool-emergency-transition-to-master", "--force").out == ""
+    assert called() != before

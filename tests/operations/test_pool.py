@@ -219,6 +219,21 @@ def test_management_of_the_whole_pool_moves_only_where_every_host_can_follow(api
     assert {row["address"] for row in api.host.get_all_records().values()} == {"127.5.0.1", "127.5.0.2", "127.5.0.3"}
 
 
+def test_members_are_told_of_their_coordinator_when_management_has_moved(api, xapid_server, monkeypatch):
+    network = next(ref for ref in api.network.get_all() if api.network.get_bridge(ref) == "xenbr1")
+    for number, pif in enumerate(api.network.get_PIFs(network)):
+        api.PIF.reconfigure_ip(pif, "Static", f"127.5.0.{number + 1}", "255.0.0.0", "", "")
+    at = []
+
+    async def announce():
+        at.append(sorted(row.address for row in xapid_server.pool.db.table("host")))
+        return []
+
+    monkeypatch.setattr(xapid_server.pool.services.pool.succession, "announce", announce)
+    api.pool.management_reconfigure(network)
+    assert at == [["127.5.0.1", "127.5.0.2", "127.5.0.3"]]
+
+
 def test_certificates_that_the_pool_trusts_have_names(api):
     assert refused(api.pool.install_ca_certificate, "nosuch", "x") == ["CERTIFICATE_NAME_INVALID", "nosuch"]
     assert refused(api.pool.install_ca_certificate, "a.pem", "x") == ["CERTIFICATE_CORRUPT", "a.pem"]

@@ -47,6 +47,7 @@ async def management_reconfigure(context: Context, network: str) -> None:
         check_can_manage(pifs[host.ref])
     for host in sorted(pifs, key=lambda ref: ref == pool.master):
         await context.call("host.management_reconfigure", pifs[host].ref)
+    await context.call("pool.recover_slaves")  # who was cut off meanwhile learns where the coordinator is
 
 
 def create_new_blob(context: Context, pool: str, name: str, mime_type: str, public: bool) -> str:

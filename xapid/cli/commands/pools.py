@@ -41,6 +41,15 @@ async def pool_eject(run: Run) -> None:
         run.printer.message("Specified host will attempt to restart as a master of a new pool shortly...")
 
 
+@command("pool-emergency-transition-to-master", "[force] |local")
+async def pool_emergency_transition_to_master(run: Run) -> None:
+    """Have this host lead the pool, with the copy of the database that it has. On the coordinator, needs --force."""
+    if not run.is_forced and not await run.api.ask("pool.is_slave", run.api.here):
+        run.printer.message("This host is the coordinator already. Use '--force' to go on all the same.")
+    else:
+        await run.api.call("pool.emergency_transition_to_master")
+
+
 @command("pool-get-cpu-features")
 async def pool_get_cpu_features(run: Run) -> None:
     """Show the processor features that all hosts of the pool have, as numbers."""

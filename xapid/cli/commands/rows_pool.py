@@ -77,6 +77,5 @@ ROWS = (
     ),
     row("pool-disable-repository-proxy", "pool.disable_repository_proxy", "@pool"),
     row("pool-get-guest-secureboot-readiness", "pool.get_guest_secureboot_readiness", "@pool"),
-    row("pool-emergency-transition-to-master", "pool.emergency_transition_to_master", "[(force)]", flags="local"),
     row("pool-emergency-reset-master", "pool.emergency_reset_master", "master-address", flags="local"),
 )
