@@ -15,6 +15,7 @@ from xapid.operations.balancer import Result, ask
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
 from xapid.operations.evacuation_plan import Plan, plan_evacuation, resident_vms
+from xapid.operations.licences import assert_licensed, is_licensed
 from xapid.placement.checks import Question, assert_can_boot_here, is_live
 from xapid.placement.memory import free, needed_to_start
 
@@ -25,7 +26,8 @@ OWN_CHOICE: Final = "wlb_choose_host_disable"
 
 
 def assert_enabled(context: Context) -> None:
-    """Errors: WLB_NOT_INITIALIZED, WLB_DISABLED."""
+    """Errors: LICENCE_RESTRICTION, WLB_NOT_INITIALIZED, WLB_DISABLED."""
+    assert_licensed(context.db, "WLB")
     pool = the_pool(context.db)
     if not pool.wlb_url:
         raise XenAPIError("WLB_NOT_INITIALIZED")
@@ -36,7 +38,7 @@ def assert_enabled(context: Context) -> None:
 def is_asked(db: Database) -> bool:
     """Whether placement asks the balancer."""
     pool = the_pool(db)
-    return bool(pool.wlb_url and pool.wlb_enabled and pool.other_config.get(OWN_CHOICE) != "true")
+    return bool(is_licensed(db, "WLB") and pool.wlb_url and pool.wlb_enabled and pool.other_config.get(OWN_CHOICE) != "true")
 
 
 async def for_pool(context: Context) -> dict[str, Recommendation]:

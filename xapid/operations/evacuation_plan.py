@@ -16,6 +16,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.operations import allowed
 from xapid.operations.allowed.rules import Refusal
 from xapid.operations.cabling import the_pool
+from xapid.operations.licences import is_licensed
 from xapid.placement.checks import Needs, Question, assert_can_boot_here, is_live
 from xapid.placement.memory import free, needed_to_start
 from xapid.placement.roles import takes_vms
@@ -97,7 +98,7 @@ class _Packing:
         self._vms = sorted(vms, key=lambda vm: self._needs[vm.ref], reverse=True)
         self._groups = {vm.ref: [g for g in vm.groups if _keeps_apart(db, g)] for vm in vms}
         self._crowds = _crowds(db, {group for groups in self._groups.values() for group in groups}, set(self._needs))
-        self._apart = len(db.table("host")) >= _ENOUGH_TO_SPREAD and any(self._groups.values())
+        self._apart = len(db.table("host")) >= _ENOUGH_TO_SPREAD and any(self._groups.values()) and is_licensed(db, "VM_groups")
 
     def best(self) -> dict[str, str]:
         """The host for each VM, by the first preference with which all find room; those that find none are left out."""

@@ -8,15 +8,17 @@ from xapid.auth.sessions import Identity
 from xapid.datamodel.types import frozenmap
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
+from xapid.operations.licences import assert_licensed
 from xapid.operations.migration_network import address_on
 
 
 def migrate_receive(context: Context, host: str, network: str, options: frozenmap) -> frozenmap:
     """What a sender passes to ``VM.migrate_send``, with a session that has the rights of the caller's.
 
-    Errors: HOST_CANNOT_ATTACH_NETWORK, PIF_HAS_NO_NETWORK_CONFIGURATION, INTERFACE_HAS_NO_IP.
+    Errors: LICENCE_RESTRICTION, HOST_CANNOT_ATTACH_NETWORK, PIF_HAS_NO_NETWORK_CONFIGURATION, INTERFACE_HAS_NO_IP.
     """
     db, services = context.db, context.services
+    assert_licensed(db, "Storage_motion")
     row = db.get("host", host)
     ip = address_on(db, host, network, plugged=False)
     caller = context.session

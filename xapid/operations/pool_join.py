@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import frozenmap
 from xapid.operations import hooks
-from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
+from xapid.operations.licences import assert_licensed
 from xapid.operations.pool_join_checks import CLASSES, Facts, check
 from xapid.operations.pool_trust import trusted_file
 
@@ -26,8 +25,7 @@ async def join_force(context: Context, master_address: str, master_username: str
 
 async def _join(context: Context, address: str, user: str, password: str, force: bool) -> None:
     services, db = context.services, context.db
-    if the_pool(db).restrictions.get("restrict_pooling") == "true":
-        raise XenAPIError("LICENCE_RESTRICTION", "Pooling")
+    assert_licensed(db, "Pooling")
     host, own = services.role.coordinator, context.agent()
     with services.pool.only_join(context.task.ref):
         visit = await services.pool.visit(address, user, password)

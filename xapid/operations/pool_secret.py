@@ -13,6 +13,7 @@ from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
+from xapid.operations.licences import assert_licensed
 from xapid.placement.checks import is_live
 
 CHECKPOINT: Final = "pool-secret-rotation"
@@ -53,8 +54,7 @@ async def rotate_secret(context: Context) -> None:
 def _check(context: Context) -> None:
     db = context.db
     pool = the_pool(db)
-    if pool.restrictions.get("restrict_pool_secret_rotation") == "true":
-        raise XenAPIError("LICENCE_RESTRICTION", "Pool_secret_rotation")
+    assert_licensed(db, "Pool_secret_rotation")
     for host in db.table("host"):
         if not is_live(db, host):
             raise XenAPIError("CANNOT_CONTACT_HOST", host.ref)

@@ -13,6 +13,7 @@ from xapid.operations.addressing import is_address
 from xapid.operations.agent_errors import translated
 from xapid.operations.cabling import bridge_config
 from xapid.operations.context import Context
+from xapid.operations.licences import assert_licensed
 from xapid.operations.updating import sync
 
 LATEST_TELEMETRY: Final = timedelta(days=90)
@@ -168,8 +169,8 @@ async def set_igmp_snooping_enabled(context: Context, self: str, value: bool) ->
     """
     db = context.db
     pool = db.get("pool", self)
-    if value and pool.restrictions.get("restrict_igmp_snooping") == "true":
-        raise XenAPIError("LICENCE_RESTRICTION", "IGMP_snooping")
+    if value:
+        assert_licensed(db, "IGMP_snooping")
     if any(host.software_version.get("network_backend") != "openvswitch" for host in db.table("host")):
         raise XenAPIError("OPENVSWITCH_NOT_ACTIVE")
     if pool.igmp_snooping_enabled == value:

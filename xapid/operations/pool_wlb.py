@@ -11,6 +11,7 @@ from xapid.operations import balancing
 from xapid.operations.balancer import Account, account, ask
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
+from xapid.operations.licences import assert_licensed
 from xapid.operations.posts import PostFailed
 
 TEST_TIMEOUT = 30.0
@@ -21,9 +22,10 @@ async def initialize_wlb(
 ) -> None:
     """The server is told of the pool, and with whose rights to look at it. Nothing is kept if it does not want it.
 
-    Errors: those of :func:`~xapid.operations.balancer.ask`.
+    Errors: LICENCE_RESTRICTION; those of :func:`~xapid.operations.balancer.ask`.
     """
     db = context.db
+    assert_licensed(db, "WLB")
     pool = the_pool(db)
     address = db.get("host", pool.master).address
     parameters = {
@@ -51,6 +53,7 @@ async def deconfigure_wlb(context: Context) -> None:
 
 
 async def send_wlb_configuration(context: Context, config: frozenmap) -> None:
+    assert_licensed(context.db, "WLB")
     account(context)
     parameters = {"OptimizationParms": dict(config), "PoolUuid": the_pool(context.db).uuid}
     result = await ask(context, "SetXenPoolConfiguration", parameters)
@@ -59,6 +62,7 @@ async def send_wlb_configuration(context: Context, config: frozenmap) -> None:
 
 
 async def retrieve_wlb_configuration(context: Context) -> frozenmap:
+    assert_licensed(context.db, "WLB")
     account(context)
     result = await ask(context, "GetXenPoolConfiguration", {"PoolUuid": the_pool(context.db).uuid})
     pairs = result.parts("OptimizationParms")
