@@ -1,4 +1,4 @@
-"""The composition root: a pool, its listeners, and its life from the first line to SIGTERM."""
+"""The composition root: a pool, its doors, and its life from the first line to SIGTERM."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from typing import Any, Final
 import attrs
 from cryptography.hazmat.primitives import hashes
 from twisted.internet import defer
-from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from xapid import logs, sd_notify
-from xapid.actions import actions
 from xapid.agent.interface import ICertificates
 from xapid.agent.plugins.folders import extension_folders
 from xapid.agent.plugins.host_plugins import HostPlugins, trusted
@@ -28,33 +26,19 @@ from xapid.assembly import Pool, assemble
 from xapid.auth import password_reset
 from xapid.auth.passwords import Threads
 from xapid.config import Config, ConfigError
-from xapid.database import Row, garbage
+from xapid.database import garbage
 from xapid.database.journal import CopiedJournal, Journal, JournalError, SQLiteJournal
 from xapid.datamodel.errors import XenAPIError
-from xapid.dispatch.http_credentials import HttpAuthenticator
+from xapid.doors import Doors
 from xapid.http.blobs import BlobStore, DirectoryBlobStore
-from xapid.http.exchange import Serve
 from xapid.http.files import WebRoot
-from xapid.http.gate import Gate
-from xapid.http.measures import Measures
-from xapid.http.on_behalf import OnBehalf
-from xapid.http.own_view import OwnView
-from xapid.http.relay import Relay, UnixServer
-from xapid.http.resource_report import ResourceReport
-from xapid.http.server import HttpServer, Limits
-from xapid.http.tls import HTTP_PROTOCOL, TlsPolicy
-from xapid.http.web_console import WebConsole
 from xapid.ids import Ids
 from xapid.inventory.build import HostCertificate
-from xapid.listening import Sockets, adopt, allow_many_connections, bind
-from xapid.nbd.exports import Exports
-from xapid.nbd.ports import NbdPorts
-from xapid.operations import vdi_nbd
+from xapid.listening import Sockets, allow_many_connections
 from xapid.operations.keeping import Keeping
 from xapid.operations.measuring import Measuring
 from xapid.operations.services import Services
 from xapid.operations.syslog_destination import configured
-from xapid.pool.neighbours import Neighbours
 from xapid.pool.network import TlsNetwork
 from xapid.pool.syslog import Syslog
 from xapid.showing import Showing
@@ -74,7 +58,6 @@ class Daemon:
     """A running server. ``start`` brings it up, ``stop`` takes it down; ``status`` is what the process should end with."""
 
     pool: Pool
-    tls: TlsPolicy
     _showing: Showing
 
     def __init__(self, config: Config, reactor: Any, former: Daemon | None = None) -> None:
@@ -87,9 +70,7 @@ class Daemon:
         self._is_up = False
         self._reactor = reactor
         self._sockets = Sockets(self.config)
-        self._ports: list[IListeningPort] = []
-        self._nbd: NbdPorts | None = None
-        self._servers: list[HttpServer] = []
+        self._doors: Doors | None = None
         self._threads = Threads(reactor, "passwords")
         self._workers = Threads(reactor, "work")
         self._keeping: Keeping | None = None
@@ -111,8 +92,8 @@ class Daemon:
 
     def serve_as(self, host: str) -> None:
         """What answered for the coordinator's host answers for this one now."""
-        for server in (self._servers[0], *(each for each in self._servers if isinstance(each, UnixServer))):
-            server.become(host)
+        if self._doors is not None:
+            self._doors.serve_as(host)
 
     @property
     def port(self) -> int:
@@ -186,7 +167,8 @@ class Daemon:
         extensions = extension_folders(config.extensions)
         services.is_extension = lambda name: trusted(extensions, name) is not None
         services.power = PowerOn.from_config(config, self._reactor, services.sessions, lambda: self._door(self._own_host()))
-        self._listen()
+        self._doors = Doors(config, self._reactor, self.pool, self._showing, self._sockets, self._files, self._problem)
+        self._doors.open()
         self._showing.watch(self.pool.db)
         await federation.start(self._showing.internal.current.leaf_pem, TlsNetwork(self._reactor, self._showing.client_tls))
         self.pool.start()
@@ -221,75 +203,6 @@ class Daemon:
             except XenAPIError as refusal:
                 log.warn("{host} has no collector of logs: {refusal}", host=host.hostname, refusal=refusal)
 
-    def _listen(self) -> None:
-        config, reactor = self.config, self._reactor
-        hosts = self.pool.hosts()
-        is_pinned = self.pool.services.pool.membership.is_pinned
-        policies = [self._showing.policy(host.uuid, host.address, is_pinned) for host in hosts]
-        self.tls = policies[0]
-        for host, tls in zip(hosts, policies, strict=True):
-            server = self._server(host)
-            at = config.bind if host is hosts[0] else host.address
-            bound = self._sockets.take(at)
-            if bound is not None:
-                self._ports.append(tls.listen(bound, server, reactor))
-        self._nbd = self._serve_disks(list(zip(self._servers, policies, strict=True)))
-        leader = self._servers[0]
-        for address, port in config.listen:
-            self._ports.append(self.tls.listen(bind(address, port), leader, reactor))
-        if config.http_port is not None:
-            self._ports.append(adopt(reactor, bind(config.bind, config.http_port), leader))
-        if config.monitor is not None:
-            monitor = HttpServer(
-                self.pool.dispatcher,
-                leader.host,
-                HttpAuthenticator(self.pool.services),
-                clock=reactor,
-                only=OwnView(self._measures, self._problem, reactor).serve,
-            )
-            self._servers.append(monitor)
-            self._ports.append(adopt(reactor, bind(*config.monitor), monitor))
-        if config.unix_socket is not None:
-            pool = self.pool
-            relay = Relay(pool.dispatcher, pool.services, lambda: self._neighbours().coordinator, self._own_host)
-            self._ports.append(reactor.listenUNIX(str(config.unix_socket), self._server(hosts[0], relay), mode=0o600))
-
-    def _serve_disks(self, hosts: Sequence[tuple[HttpServer, TlsPolicy]]) -> NbdPorts:
-        pool, reactor = self.pool, self._reactor
-        membership = pool.services.pool.membership
-        ports = NbdPorts(
-            pool.db,
-            Exports(pool.db, pool.services, pool.dispatcher),
-            hosts,
-            lambda address, factory: adopt(reactor, bind(address, vdi_nbd.PORT), factory),
-            reactor,
-            lambda: membership.leader is not None,
-        )
-        ports.start()
-        return ports
-
-    def _server(self, host: Row, relay: Relay | None = None) -> HttpServer:
-        db = self.pool.db
-        authenticator = HttpAuthenticator(self.pool.services)
-        server = (HttpServer if relay is None else UnixServer)(
-            relay or self.pool.dispatcher,
-            host.ref,
-            authenticator,
-            clock=self._reactor,
-            actions=OnBehalf(db, self._neighbours()).wrap(
-                actions(self.pool, authenticator, self._reactor, lambda: self.port, self._root(authenticator), relay)
-            ),
-            https_only=lambda: (row := db.table("host").find(server.host)) is not None and bool(row.https_only),
-            https_port=self.port,
-            agents=self.pool.services.pool.accept,
-            limits=Limits(body_size=self.config.max_body),
-            fast=not self.config.no_fast_path,
-            has_file=lambda path: self._files is not None and self._files.has(path),
-            thumbprints=lambda: self.pool.services.role.thumbprints,
-        )
-        self._servers.append(server)
-        return server
-
     def _door(self, host: str) -> Door:
         """Where a plugin that runs on the host with this uuid reaches the coordinator, which is this daemon."""
         elsewhere = {place.host for place in self.pool.services.pool.membership.members()}
@@ -298,27 +211,6 @@ class Daemon:
 
     def _own_host(self) -> str:
         return str(self.pool.hosts()[0].uuid)
-
-    def _neighbours(self) -> Neighbours:
-        members = self.pool.services.pool.membership
-        return Neighbours(self._reactor, members, lambda known: self._showing.client_tls(known, HTTP_PROTOCOL))
-
-    def _root(self, authenticator: HttpAuthenticator) -> Serve:
-        files = WebConsole().serve if self._files is None else self._files.serve
-        gate = Gate(authenticator)
-        report = ResourceReport(self.pool.db, self.pool.services, self._reactor, gate, files)
-        return OwnView(self._measures, self._problem, self._reactor, gate=gate, otherwise=report.serve).serve
-
-    @property
-    def _measures(self) -> Measures:
-        pool = self.pool
-        return Measures(
-            pool.db,
-            pool.services,
-            pool.dispatcher,
-            lambda: sum(server.connections for server in self._servers),
-            self.config.metrics_of_objects,
-        )
 
     def _problem(self) -> str | None:
         """Why the daemon cannot do its work now."""
@@ -333,13 +225,9 @@ class Daemon:
     async def stop(self) -> None:
         """Answer what is being answered, keep what was acknowledged, and end."""
         self._is_up = False
-        for port in self._ports:
-            await defer.maybeDeferred(port.stopListening)
+        if self._doors is not None:
+            await self._doors.close()
         self._sockets.close()
-        if self._nbd is not None:
-            self._nbd.stop()
-        for server in self._servers:
-            server.stop()
         if hasattr(self, "pool"):
             self.pool.stop()
             self._measuring.stop()
@@ -350,8 +238,8 @@ class Daemon:
             self.pool.services.pool.stop()
             if self.status != JOURNAL_FAILED:
                 await self.pool.db.close()
-        for server in self._servers:
-            server.abort()
+        if self._doors is not None:
+            self._doors.abort()
         self._threads.stop()
         self._workers.stop()
         if self._state is not None:
@@ -369,8 +257,8 @@ class Daemon:
 
     def _journal_failed(self, problem: BaseException) -> None:
         self.status = JOURNAL_FAILED
-        for server in self._servers:
-            server.abort()
+        if self._doors is not None:
+            self._doors.abort()
         self._reactor.stop()
 
     # What people and programs are told ------------------------------------------------------------------------------------

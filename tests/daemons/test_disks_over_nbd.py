@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from archives_over_https import asked
+from xapid.testing.waiting import starts_again
 
 SIZE = 6 << 20
 CONTENT = random.Random(4).randbytes(1 << 20) * 2 + bytes(3 << 20) + random.Random(5).randbytes(1 << 20)
@@ -56,5 +57,9 @@ def test_a_snapshot_is_read_byte_by_byte_at_every_host_that_reaches_it(xapid_dae
     told = api.VDI.get_nbd_info(snapshot)
     assert [read(info, tls=True) for info in told] == [CONTENT] * 3
     assert "TLS" in read(told[0])
+    api.host.restart_agent(api.pool.get_master(api.pool.get_all()[0]))
+    starts_again(session)
+    assert [read(info, tls=True) for info in api.VDI.get_nbd_info(snapshot)] == [CONTENT] * 3
+    told = api.VDI.get_nbd_info(snapshot)
     api.VDI.destroy(snapshot)
     assert "UUID_INVALID" in read(told[0], tls=True)

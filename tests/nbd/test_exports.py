@@ -96,7 +96,7 @@ def ports(xapid_server, exports):
     serving.start()
     open_ports_and_more = (open_ports, taken, idle, serving)
     yield open_ports_and_more
-    serving.stop()
+    result(ensureDeferred(serving.stop()))
     assert not open_ports
 
 

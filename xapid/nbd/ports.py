@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Protocol
 
+from twisted.internet import defer
 from twisted.internet.interfaces import IAddress, IListeningPort, IOpenSSLServerConnectionCreator, IReactorTime
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
@@ -102,12 +103,14 @@ class NbdPorts:
         self._db.observers.append(self._committed)
         self._look()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Close everything."""
         if self._committed in self._db.observers:
             self._db.observers.remove(self._committed)
         for place in list(self._served):
-            self._close(place)
+            closing = self._close(place)
+            if closing is not None:
+                await closing
 
     def _committed(self, generation: int, changes: Sequence[Change]) -> None:
         if any(change.table.cls.name in _WATCHED for change in changes):
@@ -142,7 +145,7 @@ class NbdPorts:
             return
         self._served[place] = port, factory
 
-    def _close(self, place: tuple[str, bool]) -> None:
+    def _close(self, place: tuple[str, bool]) -> defer.Deferred[None] | None:
         port, factory = self._served.pop(place)
-        port.stopListening()
         factory.end()
+        return port.stopListening()
