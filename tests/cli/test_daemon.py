@@ -41,3 +41,15 @@ def test_a_disk_goes_through_a_file(xe, tmp_path):
 def test_files_that_the_user_does_not_have_are_said_so(xapid_daemon):
     _, err, status = ThinClient(xapid_daemon.url, PASSWORD)("pool-crl-install", "filename=/nonexistent")
     assert (err, status) == ("Error: Failed to read file: /nonexistent\n", 1)
+
+
+def test_what_was_fetched_or_sent_is_told(xe, tmp_path):
+    log = tmp_path / "log"
+    assert xe("audit-log-get", f"filename={log}") == f"audit-log-get into file {log} succeeded"
+    assert b"session.login_with_password" in log.read_bytes()
+    pool = xe("pool-list", "--minimal")
+    blob = xe("blob-create", "name=b", f"pool-uuid={pool}")
+    (tmp_path / "in").write_bytes(b"contents")
+    assert xe("blob-put", f"uuid={blob}", f"filename={tmp_path / 'in'}") == "Blob put succeeded"
+    assert xe("blob-get", f"uuid={blob}", f"filename={tmp_path / 'out'}") == "Blob get succeeded"
+    assert (tmp_path / "out").read_bytes() == b"contents"

@@ -36,13 +36,13 @@ def test_a_record_without_parameters_is_three_empty_lines():
     assert printed(lambda printer: printer.record([])) == "\n\n\n"
 
 
-def test_minimal_output_is_one_line_of_first_values_with_commas_escaped():
+def test_minimal_output_is_one_line_of_first_values_with_commas_escaped_and_of_several_lists_the_last_first():
     def act(printer):
         printer.record([("uuid", "a,b"), ("name", "x")])
         printer.message("for people")
-        printer.lines(["c\\d"])
+        printer.lines(["c\\d", "e"])
 
-    assert printed(act, minimal=True) == "a\\,b,c\\\\d\n"
+    assert printed(act, minimal=True) == "c\\\\d,e,a\\,b\n"
 
 
 def test_minimal_output_of_nothing_is_an_empty_line():

@@ -31,7 +31,7 @@ def test_templates_are_found_by_name_or_uuid(xe):
     sr = xe.good("sr-list", "type=nfs", "--minimal").line
     made = xe.good("vm-install", f"template={template}", "new-name-label=y", f"sr-uuid={sr}").line
     disk = xe.good("vm-disk-list", f"uuid={made}", "vbd-params=uuid", "vdi-params=sr-uuid", "--minimal").line.split(",")
-    assert disk[1] == sr
+    assert disk[0] == sr
     xe.good("vm-uninstall", f"uuid={made}", "--force")
 
 

@@ -229,7 +229,8 @@ class Gardener:
             ("host-call-plugin", f"host-uuid={self.api.host.get_uuid(self.coordinator)}", "plugin=lab", "fn=stumble",
              f"args:a={plant('argument on a command line')}"),
             ("pool-join", "master-address=127.0.0.1", "master-username=root", f"master-password={plant('password on one')}"),
-            ("sr-create", "type=lvmoiscsi", "name-label=x", f"device-config:chappassword={plant('chappassword on one')}"),
+            ("sr-create", "type=lvmoiscsi", "name-label=x", "shared=true",
+             f"device-config:chappassword={plant('chappassword on one')}"),
             ("nonsuch-command", f"password={plant('password of an unknown command')}"),
         ):  # fmt: skip
             self.answers.append(xe(*words))

@@ -42,6 +42,11 @@ class Run:
     def is_forced(self) -> bool:
         return self.is_set("force")
 
+    def assert_forced(self) -> None:
+        """Raises :class:`CommandFailed` unless ``--force`` is given."""
+        if not self.is_forced:
+            raise CommandFailed("This can lose data. It must be forced (use --force).")
+
     async def file(self, name: str) -> bytes:
         """The contents of the user's file that a parameter names. Raises :class:`CommandFailed`."""
         contents = await self.terminal.load(self[name])
@@ -56,10 +61,11 @@ class Run:
         for warning in warnings:
             self.terminal.print(warning)
         self.terminal.print("Type 'yes' to continue")
-        typed = (await self.terminal.prompt()).strip()
-        if typed != "yes":
+        typed = await self.terminal.prompt()
+        agreed = typed.strip().lower() == "yes"
+        if not agreed:
             self.terminal.print(f"Aborted (you typed: '{typed}')")
-        return typed == "yes"
+        return agreed
 
 
 Body = Callable[[Run], Awaitable[None]]

@@ -32,6 +32,17 @@ class ClientError(Exception):
         self.params = params
 
 
+class SeveralFailed(Exception):
+    """A command could not be carried out on some of the objects that it was for.
+
+    ``failures`` are their uuids, each with what went wrong, the last first.
+    """
+
+    def __init__(self, failures: list[tuple[str, str]]) -> None:
+        super().__init__(failures)
+        self.failures = failures
+
+
 class Ended(Exception):
     """The command is over, with this exit status, and has said all there is to say."""
 

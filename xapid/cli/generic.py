@@ -10,7 +10,7 @@ from typing import Final
 from twisted.internet.task import deferLater
 
 from xapid.cli.arguments import STANDARD
-from xapid.cli.command import Command, Run, described
+from xapid.cli.command import Body, Command, Run, described
 from xapid.cli.failures import CommandFailed
 from xapid.cli.filtering import Filter, UnknownField, matching
 from xapid.cli.records import reading, writing
@@ -28,11 +28,14 @@ def commands() -> Iterator[Command]:
     for record, listing in LISTINGS.values():
         yield _list(record, listing)
         yield _command(
-            f"{listing.name}-param-list", "uuid", _param_list(record), f"Show every parameter of one {listing.name}."
+            f"{listing.name}-param-list",
+            "uuid [database:]",
+            _param_list(record),
+            f"Show every parameter of one {listing.name}.",
         )
         yield _command(
             f"{listing.name}-param-get",
-            "uuid param-name [param-key]",
+            "uuid param-name [param-key] [database:]",
             _param_get(record),
             "Show one parameter, or one key of a map.",
         )
@@ -59,10 +62,38 @@ def _command(name: str, words: str, body: Callable[..., object], doc: str) -> Co
     return Command(name=name, body=body, doc=doc, **described(words))  # type: ignore[arg-type]  # every body is async
 
 
+def _of_any_database(body: Body) -> Body:
+    """Has a command read, with ``database:vdi-uuid`` or ``database:filename``, what another database says.
+
+    That is on a disk, or in a file of the server. Raises :class:`CommandFailed`, and what the two messages do.
+    """
+
+    async def read(run: Run) -> None:
+        named, own = run.args.map("database"), run.api.session
+        if "vdi-uuid" in named and "filename" in named:
+            raise CommandFailed("A database is on a disk or in a file, but not in both")
+        if "vdi-uuid" in named:
+            session = await run.api.call("VDI.open_database", await run.api.ref("VDI", named["vdi-uuid"]))
+        elif "filename" in named:
+            session = await run.api.call("session.create_from_db_file", named["filename"])
+        else:
+            await body(run)
+            return
+        run.api.session = session
+        try:
+            await body(run)
+        finally:
+            await run.api.call("session.logout")
+            run.api.session = own
+
+    return read
+
+
 # Lists -------------------------------------------------------------------------------------------------------------------
 
 
 def _list(record: Record, listing: Listing) -> Command:
+    @_of_any_database
     async def body(run: Run) -> None:
         try:
             rows = await _listed(run, record, listing)
@@ -83,16 +114,15 @@ def _list(record: Record, listing: Listing) -> Command:
 
 
 async def _listed(run: Run, record: Record, listing: Listing) -> list[Row]:
-    if run.args.map("database"):
-        raise CommandFailed("Lists of other databases are not supported")
-    filters = [
-        Filter(name, value) for name, value in run.args.params if name not in STANDARD and name not in ("params", "database")
+    filters = [Filter(name, value) for name, value in listing.only.items()]
+    filters += [
+        Filter(name, value)
+        for name, value in run.args.params
+        if name not in STANDARD and name != "params" and not name.startswith("database:")
     ]
-    given = {each.name for each in filters}
     rows = await run.api.records(record.cls, listing.expression)
-    if not run.is_set("all"):
-        filters[:0] = [Filter(name, value) for name, value in listing.only.items() if name not in given]
-    return await matching(run.api, record, rows, filters)
+    found = await matching(run.api, record, rows, filters)
+    return rows if run.is_set("all") else found
 
 
 def columns(record: Record, wanted: str | None, listing: Listing) -> list[Parameter]:
@@ -106,6 +136,7 @@ def columns(record: Record, wanted: str | None, listing: Listing) -> list[Parame
 
 async def print_rows(run: Run, record: Record, rows: Iterable[Row], shown: list[Parameter], *, expensive: bool = False) -> None:
     """Prints records as fast as the client reads, and lets others have their turn now and then."""
+    run.printer.table()
     if run.printer.minimal:
         shown = shown[:1]
     for number, row in enumerate(rows, 1):
@@ -116,7 +147,7 @@ async def print_rows(run: Run, record: Record, rows: Iterable[Row], shown: list[
             else:
                 value = await _shown(run, record, each, row, expensive)
             fields.append((each.label, value))
-        run.printer.record(fields)
+        run.printer.row(fields)
         await run.terminal.drained()
         if not number % _TURN:
             await deferLater(run.clock, 0)
@@ -132,6 +163,7 @@ async def _shown(run: Run, record: Record, parameter: Parameter, row: Row, expen
 
 
 def _param_list(record: Record) -> Callable[[Run], object]:
+    @_of_any_database
     async def body(run: Run) -> None:
         row = await run.api.get(record.cls, run["uuid"])
         visible = [parameter for parameter in record.parameters if not parameter.is_hidden]
@@ -141,6 +173,7 @@ def _param_list(record: Record) -> Callable[[Run], object]:
 
 
 def _param_get(record: Record) -> Callable[[Run], object]:
+    @_of_any_database
     async def body(run: Run) -> None:
         row = await run.api.get(record.cls, run["uuid"])
         parameter = writing.find(record, run["param-name"])

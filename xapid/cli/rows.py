@@ -15,6 +15,19 @@ A row's words stand for the message's parameters, one each, in order:
 ================= ====================================================================================
 
 Uuids become references, and lists are separated by commas. What the message returns is printed: an object as its uuid.
+
+Flags of a row say more:
+
+================= ====================================================================================
+``standard``      ``help`` names it among the common commands
+``hidden``        and this one not at all
+``local``         it works on a host by itself
+``long``          it takes its time, so it is a task that is waited for
+``single``        it works on one object at a time, whatever ``--multiple`` says
+``templates``     it works on templates too; ``control``: on control domains
+``forced``        it does nothing without ``--force``
+``told``          what it returns is for people: programs (``--minimal``) do not see it
+================= ====================================================================================
 """
 
 from __future__ import annotations
@@ -95,9 +108,10 @@ def row(
     first: str = "",
     **more: Any,
 ) -> Command:
-    """A command that is ``message``. ``flags`` may be ``standard``, ``hidden``, ``local`` and ``long`` (it takes its time);
-    ``quiet`` leaves out what the message returns; ``first`` are required arguments in the order in which they are missed.
+    """A command that is ``message``. ``quiet`` leaves out what the message returns; ``first`` are required arguments in the
+    order in which they are missed.
     """
+    marks = flags.split()
     entry = catalogue().messages[message]
     params = iter(entry.message.params)
     selects, arguments = "", list[_Argument | _Given]()
@@ -114,18 +128,21 @@ def row(
             arguments.append(argument if is_idle else attrs.evolve(argument, param=next(params)))
     own = [argument for argument in arguments if isinstance(argument, _Argument)]
     passed = [each for each in arguments if isinstance(each, _Given) or each.param is not None]
-    is_long = "long" in flags.split()
+    is_long, is_forced, is_told = "long" in marks, "forced" in marks, "told" in marks
+    chosen = {"several": "single" not in marks, "templates": "templates" in marks, "control": "control" in marks}
     result = Void if quiet else entry.message.result
 
     async def call(run: Run, *target: str) -> None:
         given = [await each.value(run) for each in passed]
         given[position:position] = target
         value = await (run.api.long if is_long else run.api.call)(message, *given)
-        show(run, result, value)
+        show(run, result, value, told=is_told)
 
     async def body(run: Run) -> None:
+        if is_forced:
+            run.assert_forced()
         if selects:
-            await selectors.for_each(run, lambda found: call(run, found.ref))
+            await selectors.for_each(run, lambda found: call(run, found.ref), **chosen)
         else:
             await call(run)
 
@@ -138,9 +155,9 @@ def row(
         doc=doc or entry.message.doc,
         body=body,
         message=message,
-        is_standard="standard" in flags.split(),
-        is_hidden="hidden" in flags.split(),
-        is_local="local" in flags.split(),
+        is_standard="standard" in marks,
+        is_hidden="hidden" in marks,
+        is_local="local" in marks,
         **more,
     )
 
@@ -188,8 +205,14 @@ def made(name: str, cls: str, words: str, doc: str = "", *, flags: str = "", **f
     )
 
 
-def show(run: Run, type_: Type, value: Any) -> None:
-    """Prints what a message returned."""
+def show(run: Run, type_: Type, value: Any, *, told: bool = False) -> None:
+    """Prints what a message returned; if ``told``, for people alone."""
+    if told:
+        items = value if isinstance(type_, Set) else (value,)
+        for item in items:
+            of = type_.of if isinstance(type_, Set) else type_
+            run.printer.message(values.show(of, item, run.api.uuid))
+        return
     match type_:
         case Ref(to=cls):
             run.printer.line(run.api.uuid(cls, value) or values.NOT_THERE)

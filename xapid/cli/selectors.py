@@ -1,7 +1,7 @@
 """The objects that a user means: ``vm=NAME``, ``uuid=…``, or any parameter of theirs that a list could be filtered by.
 
 Serves the commands that work on VMs, hosts and storage repositories. Without ``--multiple`` there must be just one; with it,
-every one is worked on, and those that fail are told apart.
+every one is worked on, and those that fail are told apart when all are done.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import attrs
 from xapid.cli import values
 from xapid.cli.arguments import STANDARD
 from xapid.cli.command import Run
-from xapid.cli.failures import ClientError, CommandFailed, Ended
+from xapid.cli.failures import ClientError, CommandFailed, SeveralFailed
 from xapid.cli.filtering import Filter, UnknownField, matching
 from xapid.cli.records.declared import Record
 from xapid.cli.records.tables import RECORDS
-from xapid.cli.wording import brief
+from xapid.cli.wording import told
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import DateTime
@@ -54,8 +54,7 @@ KINDS: Final = {
 async def select(run: Run, *, several: bool = True, templates: bool = False, control: bool = False) -> list[Row]:
     """The objects that the user means; one alone unless ``several`` are allowed and ``--multiple`` is given.
 
-    VMs that are templates or control domains are only found by commands that ask for them, or by users who say so.
-    Raises :class:`CommandFailed`.
+    VMs that are templates or control domains are only found by commands that ask for them. Raises :class:`CommandFailed`.
     """
     name = run.command.selects
     kind = KINDS[name]
@@ -64,12 +63,10 @@ async def select(run: Run, *, several: bool = True, templates: bool = False, con
         for key, value in run.args.params
         if key != name and key not in STANDARD and key != "progress" and not run.command.takes(key)
     ]
-    if name == "vm":
-        given = {each.name for each in filters}
-        if not control and "is-control-domain" not in given:
-            filters.append(Filter("is-control-domain", "false"))
-        if not templates and "is-a-template" not in given:
-            filters.append(Filter("is-a-template", "false"))
+    if name == "vm" and not control:
+        filters.insert(0, Filter("is-control-domain", "false"))
+    if name == "vm" and not templates:
+        filters.insert(0, Filter("is-a-template", "false"))
     records = await run.api.records(kind.cls, _expression(kind, run.args.find(name)))
     try:
         found = await matching(run.api, kind.record, records, filters)
@@ -102,10 +99,39 @@ async def one(run: Run, *, templates: bool = False, control: bool = False) -> Ro
     return (await select(run, several=False, templates=templates, control=control))[0]
 
 
-async def for_each(run: Run, act: Callable[[Row], Awaitable[None]], *, templates: bool = False, control: bool = False) -> None:
-    """Has ``act`` work on every object that the user means. With ``--multiple``, failures are printed, and end in status 1."""
-    found = await select(run, templates=templates, control=control)
-    failed = False
+async def snapshot(run: Run) -> Row:
+    """The snapshot whose uuid is given as ``snapshot-uuid``, or else as ``uuid``. Raises :class:`CommandFailed`."""
+    uuid = run.args.find("snapshot-uuid") or run.args.find("uuid")
+    if uuid is None:
+        raise CommandFailed("Required parameter not found: snapshot-uuid or uuid.")
+    vm = await run.api.get("VM", uuid)
+    if not vm.is_a_snapshot:
+        raise CommandFailed(f"{uuid} is not a snapshot")
+    return vm
+
+
+async def template(run: Run) -> Row:
+    """The template whose uuid is given as ``template-uuid``. Raises :class:`CommandFailed`."""
+    vm = await run.api.get("VM", run["template-uuid"])
+    if not vm.is_a_template:
+        raise CommandFailed(f"{run['template-uuid']} is not a template")
+    return vm
+
+
+async def for_each(
+    run: Run,
+    act: Callable[[Row], Awaitable[None]],
+    *,
+    several: bool = True,
+    templates: bool = False,
+    control: bool = False,
+) -> None:
+    """Has ``act`` work on every object that the user means, which must be one alone unless ``several`` are allowed.
+
+    Raises :class:`CommandFailed`, and :class:`SeveralFailed` at the end for those of several that failed.
+    """
+    found = await select(run, several=several, templates=templates, control=control)
+    failures: list[tuple[str, str]] = []
     for row in found:
         since = await run.api.ask("host.get_servertime", run.api.coordinator) if row.kind == "VM" else None
         try:
@@ -113,12 +139,12 @@ async def for_each(run: Run, act: Callable[[Row], Awaitable[None]], *, templates
         except (XenAPIError, CommandFailed, ClientError) as problem:
             if len(found) == 1:
                 raise
-            failed = True
-            run.terminal.print(f"operation failed on {row.uuid}: {brief(run.api, problem)}")
+            failures.insert(0, (str(row.uuid), told(run.api, problem)))
+            continue
         if since is not None:
             await _tell(run, row, since)
-    if failed:
-        raise Ended(1)
+    if failures:
+        raise SeveralFailed(failures)
 
 
 async def _tell(run: Run, vm: Row, since: datetime) -> None:

@@ -12,6 +12,7 @@ from xapid.cli.failures import (
     ClientError,
     CommandFailed,
     ParameterMissing,
+    SeveralFailed,
     SyntaxProblem,
     UnknownCommand,
 )
@@ -19,7 +20,7 @@ from xapid.cli.terminal import Terminal, TooBig
 from xapid.datamodel.error_codes import BY_CODE
 from xapid.datamodel.errors import XenAPIError
 
-EXPECTED = (SyntaxProblem, UnknownCommand, ParameterMissing, TooBig, CommandFailed, ClientError, XenAPIError)
+EXPECTED = (SyntaxProblem, UnknownCommand, ParameterMissing, TooBig, CommandFailed, ClientError, SeveralFailed, XenAPIError)
 """Failures that say something about what the user asked for, rather than about this server."""
 _REF = "OpaqueRef:"
 
@@ -37,6 +38,9 @@ def tell(terminal: Terminal, problem: Exception, api: Api, user: str) -> None:
             terminal.print_error("Error: The file is larger than this server takes.\n")
         case CommandFailed():
             terminal.print_error(f"Error: {problem}\n")
+        case SeveralFailed(failures=failures):
+            for uuid, text in failures:
+                terminal.print(f"operation failed on {uuid}: {text}")
         case ClientError(code=code, params=params):
             terminal.error(code, params)
         case XenAPIError(code="SESSION_AUTHENTICATION_FAILED"):
@@ -49,23 +53,29 @@ def tell(terminal: Terminal, problem: Exception, api: Api, user: str) -> None:
 
 
 def _tell_api(terminal: Terminal, error: XenAPIError, api: Api) -> None:
+    lines = _explained(api, error)
+    if lines is None:
+        terminal.error(error.code, tuple(_readable(api, param) for param in error.params))
+    else:
+        terminal.print_error("".join(f"{line}\n" for line in lines))
+
+
+def _explained(api: Api, error: XenAPIError) -> list[str] | None:
+    """The sentence that explains an error, and a line for each parameter; None if the reference does not explain it."""
     declared = BY_CODE.get(error.code)
     if declared is None or declared.params is None:
-        terminal.error(error.code, error.params)
-        return
-    names = [*declared.params, *["<extra>"] * len(error.params)]
+        return None
+    names = ["VM"] * len(error.params) if error.code == "VMS_FAILED_TO_COOPERATE" else list(declared.params)
     given = [_readable(api, param) for param in error.params]
-    given += ["<unknown>"] * (len(declared.params) - len(given))
-    lines = [declared.doc, *(f"{name}: {value}" for name, value in zip(names, given, strict=False))]
-    terminal.print_error("".join(f"{line}\n" for line in lines))
+    given += ["<unknown>"] * (len(names) - len(given))
+    names += ["<extra>"] * (len(given) - len(names))
+    return [declared.doc, *(f"{name}: {value}" for name, value in zip(names, given, strict=True))]
 
 
-def brief(api: Api, problem: Exception) -> str:
-    """What went wrong, on one line."""
+def told(api: Api, problem: Exception) -> str:
+    """What went wrong with one object of several; of errors of the API, on as many lines as when they are told alone."""
     if isinstance(problem, XenAPIError):
-        declared = BY_CODE.get(problem.code)
-        text = problem.code if declared is None else declared.doc
-        return " ".join([text, *(_readable(api, param) for param in problem.params)])
+        return "\n".join(_explained(api, problem) or [f"{problem.code}: [ {'; '.join(problem.params)} ]"])
     return ", ".join(str(part) for part in problem.args)
 
 

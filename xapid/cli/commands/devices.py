@@ -6,6 +6,7 @@ from twisted.internet.task import deferLater
 
 from xapid.cli import values
 from xapid.cli.command import Run, command
+from xapid.cli.failures import CommandFailed
 from xapid.cli.records.writing import typed
 from xapid.cli.rows import show
 from xapid.datamodel.errors import XenAPIError
@@ -18,13 +19,13 @@ _REFUSED = ("DEVICE_DETACH_REJECTED", "DEVICE_DETACH_TIMEOUT")
 async def vif_create(run: Run) -> None:
     """Give a VM a network interface, and print its uuid. mac=random chooses an address."""
     api, mac = run.api, run["mac"]
-    mtu = run.args.find("mtu")
+    vm, network = await api.ref("VM", run["vm-uuid"]), await api.get("network", run["network-uuid"])
     record = {
-        "VM": await api.ref("VM", run["vm-uuid"]),
-        "network": await api.ref("network", run["network-uuid"]),
+        "VM": vm,
+        "network": network.ref,
         "device": run["device"],
         "MAC": "" if mac == "random" else mac,
-        "MTU": 1500 if mtu is None else values.integer("mtu", mtu),
+        "MTU": network.MTU,
         "other_config": {},
         "qos_algorithm_type": "",
         "qos_algorithm_params": {},
@@ -44,14 +45,18 @@ async def vbd_create(run: Run) -> None:
     """Give a VM a drive, and print its uuid. Without a disk, it is an empty CD drive."""
     api = run.api
     classes = {field.name: field.type for field in api.catalogue.classes["VBD"].fields}
-    vdi = run.args.find("vdi-uuid")
+    vdi, vm = run.args.find("vdi-uuid"), await api.ref("VM", run["vm-uuid"])
+    disk = NULL_REF if vdi is None else await api.ref("VDI", vdi)
+    kind = await typed(api, classes["type"], "type", run.args.get("type", "Disk"))
+    if kind == "Disk" and vdi is None:
+        raise CommandFailed("Only CD drives can be empty: vdi-uuid is needed, or type=CD")
     record = {
-        "VM": await api.ref("VM", run["vm-uuid"]),
-        "VDI": NULL_REF if vdi is None else await api.ref("VDI", vdi),
+        "VM": vm,
+        "VDI": disk,
         "userdevice": run["device"],
         "bootable": values.boolean("bootable", run.args.get("bootable", "false")),
         "mode": await typed(api, classes["mode"], "mode", run.args.get("mode", "RW")),
-        "type": await typed(api, classes["type"], "type", run.args.get("type", "Disk")),
+        "type": kind,
         "unpluggable": values.boolean("unpluggable", run.args.get("unpluggable", "true")),
         "empty": vdi is None,
         "other_config": {},

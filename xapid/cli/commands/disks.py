@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import attrs
+
 from xapid.cli import selectors, values
 from xapid.cli.api import Api
 from xapid.cli.command import Run, command
@@ -10,9 +14,11 @@ from xapid.cli.generic import print_rows
 from xapid.cli.records.declared import Parameter
 from xapid.cli.records.tables import RECORDS
 from xapid.database import Row
+from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 
 _DISK = ("uuid vm-name-label userdevice", "uuid name-label sr-name-label virtual-size")
+_EMPTY = "<EMPTY>"
 _CD = ("uuid vm-name-label empty userdevice", "uuid name-label sr-name-label virtual-size")
 
 
@@ -31,11 +37,7 @@ async def vm_cd_list(run: Run) -> None:
 @command("snapshot-disk-list", "[uuid] [snapshot-uuid] [vbd-params] [vdi-params] <vm> |standard")
 async def snapshot_disk_list(run: Run) -> None:
     """List the disks of a snapshot."""
-    uuid = run.args.find("snapshot-uuid") or run.args.find("uuid")
-    if uuid is not None:
-        await _list(run, await run.api.get("VM", uuid), "Disk", _DISK)
-    else:
-        await selectors.for_each(run, lambda vm: _list(run, vm, "Disk", _DISK), templates=True)
+    await _list(run, await selectors.snapshot(run), "Disk", _DISK)
 
 
 async def _list(run: Run, vm: Row, kind: str, default: tuple[str, str]) -> None:
@@ -61,14 +63,11 @@ def _columns(run: Run, cls: str, name: str, default: str) -> list[Parameter]:
 
 @command("vm-vif-list", "<vm> |standard")
 async def vm_vif_list(run: Run) -> None:
-    """List the network interfaces of VMs."""
-
-    async def show(vm: Row) -> None:
-        names = ["uuid", "vm-name-label", "device", "MAC", "network-uuid", "network-name-label"]
-        shown = [parameter for parameter in RECORDS["VIF"].parameters if parameter.name in names]
-        await print_rows(run, RECORDS["VIF"], run.api.rows("VIF", vm.VIFs), shown)
-
-    await selectors.for_each(run, show)
+    """List the network interfaces of VMs, however many these are."""
+    shown = _columns(run, "VIF", "params", "uuid vm-name-label device MAC network-uuid network-name-label")
+    others = (each for each in run.args.params if each[0] != "params")
+    listing = attrs.evolve(run, args=attrs.evolve(run.args, params=(("multiple", "true"), *others)))
+    await selectors.for_each(listing, lambda vm: print_rows(run, RECORDS["VIF"], run.api.rows("VIF", vm.VIFs), shown))
 
 
 @command("vm-crashdump-list", "<vm>")
@@ -105,17 +104,18 @@ async def _cd(run: Run) -> Row:
 async def vm_cd_add(run: Run) -> None:
     """Give VMs a CD drive with a CD in it."""
     vdi = await _cd(run)
-    await selectors.for_each(run, lambda vm: _attach(run, vm, vdi.ref, "CD", "RO"))
+    await selectors.for_each(run, lambda vm: _attach(run, vm, vdi.ref, "CD", "RO", {}))
 
 
 @command("vm-cd-remove", "cd-name <vm> |standard")
 async def vm_cd_remove(run: Run) -> None:
-    """Take the CD drive with a CD in it from VMs."""
+    """Take the CD drive with a CD in it from VMs, or with cd-name=<EMPTY> one without."""
 
     async def remove(vm: Row) -> None:
         for vbd in run.api.rows("VBD", vm.VBDs):
             vdi = run.api.row("VDI", vbd.VDI)
-            if vbd.type == "CD" and vdi is not None and run["cd-name"] in (vdi.name_label, vdi.uuid):
+            names = (_EMPTY,) if vdi is None else (vdi.name_label, vdi.uuid)
+            if vbd.type == "CD" and run["cd-name"] in names:
                 await run.api.call("VBD.destroy", vbd.ref)
                 return
         raise CommandFailed(f"No CD called '{run['cd-name']}' is in a drive of the VM")
@@ -163,16 +163,18 @@ async def vm_disk_add(run: Run) -> None:
     async def add(vm: Row) -> None:
         record: dict[str, object] = {
             "name_label": "Created by xe",
+            "name_description": "Created by xe",
             "SR": where,
             "virtual_size": size,
             "type": "user",
             "sharable": False,
             "read_only": False,
             "other_config": {},
+            "sm_config": {"vmhint": vm.uuid},
         }
         vdi = await run.api.call("VDI.create", record)
         try:
-            await _attach(run, vm, vdi, "Disk", "RW")
+            await _attach(run, vm, vdi, "Disk", "RW", {"owner": ""})
         except Exception:
             await run.api.call("VDI.destroy", vdi)
             raise
@@ -196,7 +198,8 @@ async def vm_disk_remove(run: Run) -> None:
     await selectors.for_each(run, remove)
 
 
-async def _attach(run: Run, vm: Row, vdi: str, kind: str, mode: str) -> None:
+async def _attach(run: Run, vm: Row, vdi: str, kind: str, mode: str, config: dict[str, str]) -> None:
+    """Gives a VM a drive with a disk in it, and plugs it in if the VM can take it now."""
     record: dict[str, object] = {
         "VM": vm.ref,
         "VDI": vdi,
@@ -206,8 +209,10 @@ async def _attach(run: Run, vm: Row, vdi: str, kind: str, mode: str) -> None:
         "type": kind,
         "unpluggable": True,
         "empty": False,
-        "other_config": {},
+        "other_config": config,
         "qos_algorithm_type": "",
         "qos_algorithm_params": {},
     }
-    await run.api.call("VBD.create", record)
+    vbd = await run.api.call("VBD.create", record)
+    with suppress(XenAPIError):
+        await run.api.call("VBD.plug", vbd)

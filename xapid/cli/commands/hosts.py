@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from xapid.cli import selectors
 from xapid.cli.command import Run, command
-from xapid.cli.failures import CommandFailed
-from xapid.cli.values import show
+from xapid.cli.failures import CommandFailed, Ended
+from xapid.cli.records import reading
+from xapid.cli.records.tables import RECORDS
+from xapid.cli.values import comma_separated
 from xapid.database import Row
+from xapid.datamodel.errors import XenAPIError
+
+_LAST_PORT = (1 << 16) - 1
+_VM = RECORDS["VM"]
 
 FEATURES: Final = ("features_pv", "features_hvm", "features_pv_host", "features_hvm_host")
 
@@ -29,40 +37,98 @@ async def host_cpu_info(run: Run) -> None:
 
 @command("host-get-cpu-features", "[uuid]")
 async def host_get_cpu_features(run: Run) -> None:
-    """Show the features of a host's processors, as numbers."""
+    """Show the features that a host's processors offer VMs, as numbers."""
     run.printer.record(features(await _of(run)))
 
 
-def features(row: Row) -> list[tuple[str, str]]:
+def features(row: Row, names: Iterable[str] = FEATURES) -> list[tuple[str, str]]:
     """What ``cpu_info`` of a host or a pool says of features, for each kind of domain."""
-    return [(name, row.cpu_info[name]) for name in FEATURES if name in row.cpu_info]
+    return [(name, row.cpu_info[name]) for name in names if name in row.cpu_info]
 
 
 @command("host-license-view", "[host-uuid]")
 async def host_license_view(run: Run) -> None:
     """Show what a host is licensed for."""
-    told = (await _of(run, "host-uuid")).license_params
-    run.printer.record([(name, value) for name, value in told.items() if name != "sku_type"])
+    said = (await _of(run, "host-uuid")).license_params
+    run.printer.record([(name, value) for name, value in said.items() if name != "sku_type"])
 
 
 @command("host-all-editions")
 async def host_all_editions(run: Run) -> None:
     """List the editions that hosts can be licensed as."""
-    editions = {edition: None for host in run.api.hosts for edition in (*host.editions, host.edition) if edition}
-    run.printer.line(", ".join(editions))
+    run.printer.lines((await _of(run)).editions)
 
 
 @command("host-apply-edition", "edition [host-uuid] [license-server-address] [license-server-port]")
 async def host_apply_edition(run: Run) -> None:
     """License a host as an edition, perhaps from another license server than before."""
     host = await _of(run, "host-uuid")
-    server = dict(host.license_server)
-    for part in ("address", "port"):
-        if (value := run.args.find(f"license-server-{part}")) is not None:
-            server[part] = value
-    if server != dict(host.license_server):
-        await run.api.call("host.set_license_server", host.ref, server)
-    await run.api.call("host.apply_edition", host.ref, run["edition"], False)
+    await _license(run, [host], lambda: run.api.call("host.apply_edition", host.ref, run["edition"], False))
+
+
+@command("pool-apply-edition", "edition [uuid] [license-server-address] [license-server-port]")
+async def pool_apply_edition(run: Run) -> None:
+    """License every host of the pool as an edition, perhaps from another license server than before."""
+    pool = await run.api.ref("pool", run["uuid"]) if "uuid" in run.args else run.api.pool.ref
+    await _license(run, run.api.hosts, lambda: run.api.call("pool.apply_edition", pool, run["edition"]))
+
+
+async def _license(run: Run, hosts: Iterable[Row], apply: Callable[[], Awaitable[None]]) -> None:
+    """Names the license server to the hosts, then applies the edition; says which there are, if it is none of them."""
+    given = {part: value for part in ("address", "port") if (value := run.args.find(f"license-server-{part}")) is not None}
+    if "port" in given and not (given["port"].isdecimal() and int(given["port"]) <= _LAST_PORT):
+        run.terminal.print_error("NOTE: The port is none, so it stays as it is.\n")
+        del given["port"]
+    for host in hosts:
+        if dict(host.license_server) | given != dict(host.license_server):
+            await run.api.call("host.set_license_server", host.ref, dict(host.license_server) | given)
+    try:
+        await apply()
+    except XenAPIError as error:
+        if error.code == "INVALID_EDITION":
+            run.terminal.print_error(f"Valid editions are: {', '.join((await _of(run, 'host-uuid')).editions)}\n")
+        raise
+
+
+@command("host-license-add", "license-file [host-uuid]")
+async def host_license_add(run: Run) -> None:
+    """License a host with a file."""
+    host, contents = await _of(run, "host-uuid"), await run.file("license-file")
+    try:
+        await run.api.call("host.license_add", host.ref, b64encode(contents).decode())
+    except XenAPIError:
+        run.terminal.print_error("The license file could not be applied.\n")
+        raise Ended(1) from None
+    run.terminal.print("License applied.")
+
+
+@command("host-get-vms-which-prevent-evacuation", "uuid")
+async def host_get_vms_which_prevent_evacuation(run: Run) -> None:
+    """List the VMs that keep a host from being evacuated, and why."""
+    host = await run.api.ref("host", run["uuid"])
+    wanted = run.args.find("params")
+    names = ("uuid", "name-label", "reason") if wanted is None else comma_separated(wanted)
+    for vm, why in (await run.api.ask("host.get_vms_which_prevent_evacuation", host)).items():
+        row = run.api.now("VM", vm)
+        shown = [each for each in _VM.parameters if row is not None and (wanted == "all" or each.name in names)]
+        fields = [(each.label, await reading.text(run.api, _VM, each, row)) for each in shown if row is not None]
+        if wanted == "all" or "reason" in names:
+            fields.append(("reason ( RO)", ",".join(why)))
+        run.printer.record(fields)
+
+
+@command("host-ha-xapi-healthcheck", "|local hidden")
+async def host_ha_xapi_healthcheck(run: Run) -> None:
+    """Say whether this server is well. Ends in status 2 if it says that it is not, and in 3 if it fails to say so."""
+    try:
+        is_well = await run.api.ask("host.ha_xapi_healthcheck")
+    except XenAPIError as problem:
+        run.terminal.print_error(f"The health check failed: {': '.join(problem.description)}\n")
+        raise Ended(3) from None
+    if not is_well:
+        run.terminal.print_error("The health check says that the server is not well.\n")
+        raise Ended(2)
+    run.terminal.print("xapi is healthy.")
 
 
 @command("host-forget", "uuid")
@@ -85,7 +151,8 @@ async def host_declare_dead(run: Run) -> None:
     host = await run.api.get("host", run["uuid"])
     if await run.confirm(
         "WARNING: Only a host that was seen to be off should be declared dead.",
-        "WARNING: If VMs still run on it, they may lose or corrupt data when they are started elsewhere.",
+        "WARNING: If VMs still run on it,",
+        "WARNING: they may lose or corrupt data when they are started elsewhere.",
     ):
         await run.api.call("host.declare_dead", host.ref)
 
@@ -161,104 +228,42 @@ async def hostdriver_select(run: Run) -> None:
 # Statistics --------------------------------------------------------------------------------------------------------------
 
 
+_SHOWN = ("name_label", "name_description", "enabled", "standard", "min", "max", "units")
+
+
 async def _sources(run: Run, message: str, owner: Row) -> None:
-    for source in await run.api.ask(message, owner.ref):
-        run.printer.record([(name, _text(value)) for name, value in source.items() if name != "value"])
+    sources = await run.api.ask(message, owner.ref)
+    run.printer.table()
+    for source in sources:
+        run.printer.row([(name, _text(source[name])) for name in _SHOWN])
 
 
 def _text(value: object) -> str:
+    """Numbers look like this in the listings that scripts know: with a point, and no more digits than needed."""
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:.6f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        text = f"{value:.12g}"
+        return f"{text}." if text.removeprefix("-").isdigit() else text
+    return str(value)
 
 
 @command("host-data-source-list", "<host>")
 async def host_data_source_list(run: Run) -> None:
     """List what is measured of hosts."""
-    await selectors.for_each(run, lambda host: _sources(run, "host.get_data_sources", host))
+    await selectors.for_each(run, lambda host: _sources(run, "host.get_data_sources", host), several=False)
 
 
 @command("vm-data-source-list", "<vm>")
 async def vm_data_source_list(run: Run) -> None:
     """List what is measured of VMs."""
-    await selectors.for_each(run, lambda vm: _sources(run, "VM.get_data_sources", vm))
+    await selectors.for_each(run, lambda vm: _sources(run, "VM.get_data_sources", vm), several=False, control=True)
 
 
 @command("sr-data-source-list", "<sr>")
 async def sr_data_source_list(run: Run) -> None:
     """List what is measured of storage repositories."""
-    await selectors.for_each(run, lambda sr: _sources(run, "SR.get_data_sources", sr))
-
-
-# Diagnostics -------------------------------------------------------------------------------------------------------------
-
-
-@command("diagnostic-license-status")
-async def diagnostic_license_status(run: Run) -> None:
-    """Show how every host of the pool is licensed, and until when."""
-    for host in run.api.hosts:
-        said = host.license_params
-        run.printer.record(
-            [
-                ("Hostname", host.hostname),
-                ("UUID", host.uuid),
-                ("Edition", host.edition),
-                ("Expiry", said.get("expiry", "")),
-                ("Product", said.get("sku_marketing_name", "")),
-            ]
-        )
-
-
-@command("diagnostic-timing-stats")
-async def diagnostic_timing_stats(run: Run) -> None:
-    """Show how long hosts take for what."""
-    for host in run.api.hosts:
-        run.printer.record(list((await run.api.ask("host.get_diagnostic_timing_stats", host.ref)).items()))
-
-
-@command("diagnostic-net-stats", "[uri] [method] [params] <host>")
-async def diagnostic_net_stats(run: Run) -> None:
-    """Show what hosts have been asked over HTTP."""
-    wanted = {name: run[name] for name in ("uri", "method", "params") if name in run.args}
-
-    async def one(host: Row) -> None:
-        for line in await run.api.ask("Diagnostics.network_stats", host.ref, wanted):
-            run.printer.line(" ".join(line))
-
-    await selectors.for_each(run, one)
-
-
-@command("diagnostic-vdi-status", "uuid")
-async def diagnostic_vdi_status(run: Run) -> None:
-    """Show a disk and the drives that it is in."""
-    vdi = await run.api.get("VDI", run["uuid"])
-    _status(run, vdi, "uuid", "name_label", "SR", "current_operations", "allowed_operations", "sharable", "read_only")
-    for vbd in run.api.rows("VBD", vdi.VBDs):
-        run.printer.message("VBD:")
-        _status(run, vbd, *_DRIVE)
-
-
-@command("diagnostic-vm-status", "uuid |standard")
-async def diagnostic_vm_status(run: Run) -> None:
-    """Show a VM, its drives, and where it can run."""
-    vm = await run.api.get("VM", run["uuid"])
-    _status(run, vm, "uuid", "name_label", "power_state", "resident_on", "current_operations", "allowed_operations")
-    possible = await run.api.ask("VM.get_possible_hosts", vm.ref)
-    uuids = "; ".join(run.api.uuid("host", ref) or "" for ref in possible)
-    run.printer.message(f"Possible hosts: {uuids}")
-    for vbd in run.api.rows("VBD", vm.VBDs):
-        run.printer.message("VBD:")
-        _status(run, vbd, *_DRIVE)
-
-
-_DRIVE = ("uuid", "userdevice", "VDI", "currently_attached", "current_operations", "allowed_operations")
-
-
-def _status(run: Run, row: Row, *fields: str) -> None:
-    def text(name: str) -> str:
-        return show(run.api.catalogue.field(row.kind, name).type, getattr(row, name), run.api.uuid)
-
-    run.printer.record([(name.replace("_", "-"), text(name)) for name in fields])
+    await selectors.for_each(run, lambda sr: _sources(run, "SR.get_data_sources", sr), several=False)
 
 
 @command("vm-is-bios-customized", "<vm>")
@@ -268,10 +273,10 @@ async def vm_is_bios_customized(run: Run) -> None:
     async def one(vm: Row) -> None:
         strings = vm.bios_strings
         if not strings:
-            run.printer.line("The BIOS strings of this VM have not yet been set.")
+            run.printer.message("The BIOS strings of this VM have not yet been set.")
         elif strings.get("bios-vendor") == "Xen":
-            run.printer.line("This VM is BIOS-generic.")
+            run.printer.message("This VM is BIOS-generic.")
         else:
-            run.printer.line("This VM is BIOS-customized.")
+            run.printer.message("This VM is BIOS-customized.")
 
     await selectors.for_each(run, one)

@@ -20,6 +20,8 @@ async def subject_add(run: Run) -> None:
 
 async def _role(run: Run) -> str:
     uuid, name = run.args.find("role-uuid"), run.args.find("role-name")
+    if uuid is not None and name is not None:
+        raise CommandFailed("Parameters role-uuid and role-name cannot be used together")
     if uuid is not None:
         return await run.api.ref("role", uuid)
     if name is None:
@@ -33,13 +35,23 @@ async def _role(run: Run) -> str:
 @command("subject-role-add", "uuid [role-name] [role-uuid]")
 async def subject_role_add(run: Run) -> None:
     """Give a user or group a role."""
-    await run.api.call("subject.add_to_roles", await run.api.ref("subject", run["uuid"]), await _role(run))
+    role = await _role(run)
+    await run.api.call("subject.add_to_roles", await run.api.ref("subject", run["uuid"]), role)
 
 
 @command("subject-role-remove", "uuid [role-name] [role-uuid]")
 async def subject_role_remove(run: Run) -> None:
     """Take a role from a user or group."""
-    await run.api.call("subject.remove_from_roles", await run.api.ref("subject", run["uuid"]), await _role(run))
+    role = await _role(run)
+    await run.api.call("subject.remove_from_roles", await run.api.ref("subject", run["uuid"]), role)
+
+
+@command("session-subject-identifier-list")
+async def session_list(run: Run) -> None:
+    """List the users of the directory who are logged in."""
+    run.printer.table()
+    for identifier in await run.api.ask("session.get_all_subject_identifiers"):
+        run.printer.row([("subject-identifier ( RO)", identifier)])
 
 
 @command("session-subject-identifier-logout-all")
@@ -51,23 +63,25 @@ async def session_logout_all(run: Run) -> None:
 
 # Messages ----------------------------------------------------------------------------------------------------------------
 
-_ABOUT = {"vm": "VM", "host": "Host", "sr": "SR", "pool": "Pool"}
+_ABOUT = {"vm": "VM", "pool": "Pool", "sr": "SR", "host": "Host"}
 
 
 @command("message-create", "name priority body [vm-uuid] [host-uuid] [sr-uuid] [pool-uuid]")
 async def message_create(run: Run) -> None:
     """Raise an alert about an object."""
-    given = [(cls, value) for name, cls in _ABOUT.items() if (value := run.args.find(f"{name}-uuid")) is not None]
-    if len(given) != 1:
-        raise CommandFailed("Need exactly one of: vm-uuid, host-uuid, sr-uuid or pool-uuid")
-    ((cls, uuid),) = given
     priority = values.integer("priority", run["priority"])
+    given = [(cls, value) for name, cls in _ABOUT.items() if (value := run.args.find(f"{name}-uuid")) is not None]
+    if not given:
+        raise CommandFailed("Need one of: vm-uuid, host-uuid, sr-uuid or pool-uuid")
+    ((cls, uuid), *_) = given
     await run.api.call("message.create", run["name"], priority, cls, uuid, run["body"])
 
 
 @command("message-destroy", "[uuid] [uuids]")
 async def message_destroy(run: Run) -> None:
     """Take alerts back."""
+    if "uuid" in run.args and "uuids" in run.args:
+        raise CommandFailed("Ambiguous parameters: uuid and uuids")
     uuids = values.comma_separated(run.args.get("uuids") or run["uuid"])
     if not uuids:
         raise CommandFailed("Required parameter not found: uuid or uuids")

@@ -6,10 +6,9 @@ from pathlib import PurePath
 
 from xapid.cli import selectors
 from xapid.cli.command import Run, command
-from xapid.cli.commands.hosts import features, own_disks
-from xapid.cli.failures import CommandFailed
+from xapid.cli.commands.hosts import FEATURES, features, own_disks
 from xapid.cli.rows import show
-from xapid.cli.values import comma_separated, size
+from xapid.cli.values import size
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import Ref
 
@@ -25,7 +24,7 @@ async def pool_join(run: Run) -> None:
         # A host that has joined has forgotten its own sessions and tasks.
         if error.code not in ("SESSION_INVALID", "HOST_IS_SLAVE") and error.params[:2] != ("task", task):
             raise
-    run.printer.message("Host agent will restart and attempt to join pool shortly...")
+    run.printer.line("Host agent will restart and attempt to join pool shortly...")
 
 
 @command("pool-eject", "host-uuid")
@@ -38,46 +37,30 @@ async def pool_eject(run: Run) -> None:
         *own_disks(run, host),
     ):
         await run.api.long("pool.eject", host.ref)
-        run.printer.message("Specified host will attempt to restart as a master of a new pool shortly...")
+        run.printer.line("Specified host will attempt to restart as a master of a new pool shortly...")
 
 
 @command("pool-emergency-transition-to-master", "[force] |local")
 async def pool_emergency_transition_to_master(run: Run) -> None:
-    """Have this host lead the pool, with the copy of the database that it has. On the coordinator, needs --force."""
+    """Make this member lead the pool, of which the coordinator is lost. What leads it already does so only with --force."""
     if not run.is_forced and not await run.api.ask("pool.is_slave", run.api.here):
-        run.printer.message("This host is the coordinator already. Use '--force' to go on all the same.")
-    else:
-        await run.api.call("pool.emergency_transition_to_master")
+        run.printer.line("This host is the coordinator already. Use '--force' to go on all the same.")
+        return
+    await run.api.call("pool.emergency_transition_to_master")
+    run.printer.line("Host agent will restart and transition to master shortly...")
+
+
+@command("pool-emergency-reset-master", "master-address |local")
+async def pool_emergency_reset_master(run: Run) -> None:
+    """Have this member follow the coordinator at another address."""
+    await run.api.call("pool.emergency_reset_master", run["master-address"])
+    run.printer.line(f"Host agent will restart and become slave of {run['master-address']} shortly...")
 
 
 @command("pool-get-cpu-features")
 async def pool_get_cpu_features(run: Run) -> None:
     """Show the processor features that all hosts of the pool have, as numbers."""
-    run.printer.record(features(run.api.pool))
-
-
-@command("pool-ha-compute-hypothetical-max-host-failures-to-tolerate", "[vm-uuid] [restart-priority]")
-async def pool_ha_hypothetical(run: Run) -> None:
-    """Say how many hosts could fail if VMs had other restart priorities; both parameters may come several times."""
-    vms = [await run.api.ref("VM", value) for name, value in run.args.params if name == "vm-uuid"]
-    priorities = [value for name, value in run.args.params if name == "restart-priority"]
-    if len(vms) != len(priorities):
-        raise CommandFailed("Call needs as many restart-priority parameters as vm-uuid ones")
-    changes = dict(zip(vms, priorities, strict=True))
-    run.printer.line(str(await run.api.ask("pool.ha_compute_hypothetical_max_host_failures_to_tolerate", changes)))
-
-
-@command("pool-ha-compute-vm-failover-plan", "host-uuids |hidden")
-async def pool_ha_plan(run: Run) -> None:
-    """Show where VMs would be started if hosts failed."""
-    hosts = [await run.api.ref("host", uuid) for uuid in comma_separated(run["host-uuids"])]
-    vms = [vm.ref for vm in await run.api.records("VM") if vm.resident_on in hosts and not vm.is_control_domain]
-    plan = await run.api.ask("pool.ha_compute_vm_failover_plan", hosts, vms)
-    for ref, steps in plan.items():
-        fields = [("VM uuid", run.api.uuid("VM", ref) or ref)]
-        for name, value in steps.items():
-            fields.append((f"{name} uuid", run.api.uuid("host", value) or value) if name == "host" else (name, value))
-        run.printer.record(fields)
+    run.printer.record(features(run.api.pool, FEATURES[2:]))
 
 
 async def _install(run: Run, message: str) -> None:

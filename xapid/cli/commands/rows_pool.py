@@ -36,9 +36,6 @@ ROWS = (
     ),
     row("pool-disable-external-auth", "pool.disable_external_auth", "@pool [config:] [(uuid)]"),
     row("pool-external-auth-set-ldaps", "pool.external_auth_set_ldaps", "@pool ldaps [force] [(uuid)]"),
-    row(
-        "pool-apply-edition", "pool.apply_edition", "@pool edition [(uuid)] [(license-server-address)] [(license-server-port)]"
-    ),
     row("pool-secret-rotate", "pool.rotate_secret"),
     row("pool-enable-tls-verification", "pool.enable_tls_verification"),
     row("pool-enable-client-certificate-auth", "pool.enable_client_certificate_auth", "@pool name"),
@@ -64,8 +61,7 @@ ROWS = (
     row("pool-deconfigure-wlb", "pool.deconfigure_wlb"),
     row("pool-send-wlb-configuration", "pool.send_wlb_configuration", "[config:]"),
     row("pool-retrieve-wlb-configuration", "pool.retrieve_wlb_configuration"),
-    row("pool-retrieve-wlb-recommendations", "pool.retrieve_wlb_recommendations"),
-    row("pool-send-test-post", "pool.send_test_post", "dest-host dest-port body"),
+    row("pool-send-test-post", "pool.send_test_post", "dest-host dest-port body", flags="told"),
     row("pool-reset-telemetry-uuid", "pool.reset_telemetry_uuid", "@pool"),
     row("pool-configure-update-sync", "pool.configure_update_sync", "@pool update-sync-frequency update-sync-day"),
     row("pool-set-update-sync-enabled", "pool.set_update_sync_enabled", "@pool value"),
@@ -76,6 +72,5 @@ ROWS = (
         "@pool proxy-url [proxy-username] [proxy-password]",
     ),
     row("pool-disable-repository-proxy", "pool.disable_repository_proxy", "@pool"),
-    row("pool-get-guest-secureboot-readiness", "pool.get_guest_secureboot_readiness", "@pool"),
-    row("pool-emergency-reset-master", "pool.emergency_reset_master", "master-address", flags="local"),
+    row("pool-get-guest-secureboot-readiness", "pool.get_guest_secureboot_readiness", "@pool", flags="told"),
 )

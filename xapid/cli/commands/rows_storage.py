@@ -6,14 +6,6 @@ from xapid.cli.rows import made, row
 
 ROWS = (
     row(
-        "sr-create",
-        "SR.create",
-        "[host-uuid]=@coordinator [device-config:] [physical-size]!size name-label [name-description] type [content-type]"
-        " [shared] [sm-config:]",
-        "Make a storage repository, on shared storage for all hosts of the pool, and print its uuid.",
-        flags="long",
-    ),
-    row(
         "sr-introduce",
         "SR.introduce",
         "uuid name-label [name-description] type [content-type] [shared]",
@@ -27,9 +19,9 @@ ROWS = (
     row("sr-destroy", "SR.destroy", "uuid", flags="long"),
     row("sr-enable-database-replication", "SR.enable_database_replication", "uuid"),
     row("sr-disable-database-replication", "SR.disable_database_replication", "uuid"),
-    row("sr-data-source-record", "SR.record_data_source", "@sr data-source"),
-    row("sr-data-source-query", "SR.query_data_source", "@sr data-source"),
-    row("sr-data-source-forget", "SR.forget_data_source_archives", "@sr data-source"),
+    row("sr-data-source-record", "SR.record_data_source", "@sr data-source", flags="single"),
+    row("sr-data-source-query", "SR.query_data_source", "@sr data-source", flags="single"),
+    row("sr-data-source-forget", "SR.forget_data_source_archives", "@sr data-source", flags="single"),
     made("pbd-create", "PBD", "host/host-uuid SR/sr-uuid [device-config:]"),
     row("pbd-plug", "PBD.plug", "uuid"),
     row("pbd-unplug", "PBD.unplug", "uuid"),
@@ -47,11 +39,9 @@ ROWS = (
         "uuid [name-label] [name-description] sr-uuid type [sharable] [read-only] [other-config:] location [xenstore-data:]"
         " [sm-config:] [managed]",
     ),
-    row("vdi-copy", "VDI.copy", "uuid [sr-uuid] [base-vdi-uuid] [into-vdi-uuid]", flags="long"),
     row("vdi-destroy", "VDI.destroy", "uuid", flags="long"),
     row("vdi-forget", "VDI.forget", "uuid"),
     row("vdi-update", "VDI.update", "uuid"),
-    row("vdi-resize", "VDI.resize", "uuid disk-size!size [(online)]", flags="long"),
     row("vdi-snapshot", "VDI.snapshot", "uuid [driver-params-]"),
     row("vdi-generate-config", "VDI.generate_config", "host-uuid uuid", flags="hidden"),
     row("vdi-enable-cbt", "VDI.enable_cbt", "uuid"),

@@ -16,6 +16,8 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import Ref, Set
 from xapid.report.writing import FORMATS
 
+_OWN_TYPE = "default"
+
 
 def address(path: str, api: Api, task: str | None = None, **query: str | None) -> str:
     """The URL of something that this server serves, with the session to get it."""
@@ -115,13 +117,13 @@ async def vm_export(run: Run) -> None:
 )
 async def snapshot_export_to_template(run: Run) -> None:
     """Write a snapshot and its disks into a file, as a template."""
-    await _export(run, await run.api.get("VM", run["snapshot-uuid"]))
+    await _export(run, await selectors.snapshot(run))
 
 
 @command("template-export", "filename template-uuid [compress] [metadata] [excluded-device-types] |standard")
 async def template_export(run: Run) -> None:
     """Write a template and its disks into a file."""
-    await _export(run, await run.api.get("VM", run["template-uuid"]))
+    await _export(run, await selectors.template(run))
 
 
 @command(
@@ -133,25 +135,35 @@ async def vm_import(run: Run) -> None:
     """Make VMs of a file that vm-export wrote, and print their uuids."""
     api = run.api
     sr = run.args.find("sr-uuid")
-    where = None if sr is None else await api.get("SR", sr)
+    where = api.row("SR", api.pool.default_SR) if sr is None else await api.get("SR", sr)
+    if where is None:
+        raise CommandFailed("No SR specified and Pool default SR is null")
+    if "url" in run.args and "filename" in run.args:
+        raise CommandFailed("What is at an address and what is in a file cannot be imported at once: url and filename")
+    if run.args.get("type", _OWN_TYPE).lower() not in (_OWN_TYPE, "xenserver"):
+        login = run["type"], run["host-username"], run["host-password"]
+        await api.long("VM.import_convert", *login, where.ref, run.args.map("remote-config"))
+        return
     if "url" in run.args:
-        target = api.pool.default_SR if where is None else where.ref
-        vms = await api.long("VM.import", run["url"], target, run.is_set("preserve"), run.is_forced)
-        show(run, Set(Ref("VM")), vms)
+        vms = await api.long("VM.import", run["url"], where.ref, run.is_set("preserve"), run.is_forced)
+        run.terminal.print(",".join(api.uuid("VM", vm) or values.NOT_THERE for vm in vms))
         return
     if "filename" not in run.args:
         raise CommandFailed("Required parameter not found: filename or url")
-    metadata = run.is_set("metadata")
+    metadata, dry_run = run.is_set("metadata"), run.is_set("dry-run")
+    if dry_run and not metadata:
+        raise CommandFailed("Only metadata can be imported to see whether it would go well")
     query = {
         "restore": str(run.is_set("preserve")).lower(),
         "force": str(run.is_forced).lower(),
-        "dry_run": str(run.is_set("dry-run")).lower() if metadata else None,
-        "sr_id": None if where is None or metadata else where.ref,
+        "dry_run": str(dry_run).lower() if metadata else None,
+        "sr_id": None if metadata else where.ref,
+        **({f"vdi:{vdi}": uuid for vdi, uuid in run.args.map("vdi").items()} if metadata else {}),
     }
     path = "/import_metadata" if metadata else "/import"
     done = await transfer(run, "PUT", run["filename"], path, "Import", task=await _task(run), **query)
     vms = api.result(done, Set(Ref("VM"))) or ()
-    run.printer.line(",".join(api.uuid("VM", vm) or values.NOT_THERE for vm in vms))
+    run.terminal.print(",".join(api.uuid("VM", vm) or values.NOT_THERE for vm in vms))
 
 
 # Disks -------------------------------------------------------------------------------------------------------------------
@@ -213,13 +225,16 @@ async def host_restore(run: Run) -> None:
 
 @command("host-logs-download", "[file-name] <host>")
 async def host_logs_download(run: Run) -> None:
-    """Write a host's logs into a file."""
-    host = await selectors.one(run)
-    file = run.args.find("file-name")
-    if file is None:
-        now = await run.api.ask("host.get_servertime", host.ref)
-        file = f"logs-{now:%Y-%m-%dT%H:%M:%SZ}-{host.name_label}.tar.gz"
-    await _get(run, file, "/host_logs_download", "Download host logs", host)
+    """Write hosts' logs into a file, or one for each of several hosts."""
+    now = await run.api.ask("host.get_servertime", run.api.coordinator)
+    name = run.args.get("file-name", f"logs-{now.year}-{now.month}-{now.day}T{now:%H%M%S}Z")
+    several = len(await selectors.select(run)) > 1
+
+    async def one(host: Row) -> None:
+        file = f"{name}-{host.name_label}" if several else name
+        await _get(run, file, "/host_logs_download", "Download host logs", host)
+
+    await selectors.for_each(run, one)
 
 
 @command("host-get-system-status", "filename [entries] [output] <host>")
@@ -237,6 +252,7 @@ async def host_get_system_status(run: Run) -> None:
 async def audit_log_get(run: Run) -> None:
     """Write the audit log into a file."""
     await _get(run, run["filename"], "/audit_log", "Download audit log", since=run.args.find("since"))
+    run.terminal.print(f"audit-log-get into file {run['filename']} succeeded")
 
 
 @command("pool-dump-database", "file-name")
@@ -247,12 +263,12 @@ async def pool_dump_database(run: Run) -> None:
 
 @command("pool-restore-database", "file-name [dry-run]")
 async def pool_restore_database(run: Run) -> None:
-    """Replace the pool's whole database by a file's. Needs --force, unless it is only tried."""
+    """Replace the pool's whole database by a file's. Needs --force, unless it is only to be seen whether that would go well."""
+    if "dry-run" not in run.args:
+        run.assert_forced()
     dry_run = str(run.is_set("dry-run")).lower()
-    if dry_run == "false" and not run.is_forced:
-        raise CommandFailed("This takes away all that the pool has on record now. It must be forced (use --force).")
     await _put(run, run["file-name"], "/pool/xmldbdump", "Restore database", dry_run=dry_run)
-    run.printer.message(
+    run.printer.line(
         "Host will reboot with restored database in a moment..." if dry_run == "false" else "Dry-run backup restore successful"
     )
 
@@ -273,12 +289,16 @@ async def pool_retrieve_wlb_report(run: Run) -> None:
     own = {"report", "filename", "username", "password"}
     more: dict[str, str | None] = {name: value for name, value in run.args.params if name not in own}
     await transfer(run, "GET", run["filename"], "/wlb_report", "Download WLB report", **{"report": run["report"], **more})
+    if run["filename"]:
+        run.terminal.print("Report generation succeeded")
 
 
 @command("pool-retrieve-wlb-diagnostics", "[filename] |local")
 async def pool_retrieve_wlb_diagnostics(run: Run) -> None:
     """Write the workload balancer's diagnostics into a file."""
     await _get(run, run["filename"], "/wlb_diagnostics", "Download WLB diagnostics")
+    if run["filename"]:
+        run.terminal.print("WLB diagnostics download succeeded")
 
 
 @command("pool-sync-bundle", "filename")
@@ -309,6 +329,7 @@ async def blob_get(run: Run) -> None:
     blob = await run.api.ref("blob", run["uuid"])
     if not await run.terminal.get(run["filename"], address("/blob", run.api, ref=blob)):
         raise CommandFailed("The blob could not be fetched")
+    run.terminal.print("Blob get succeeded")
 
 
 @command("blob-put", "uuid filename |hidden")
@@ -317,6 +338,7 @@ async def blob_put(run: Run) -> None:
     blob = await run.api.ref("blob", run["uuid"])
     if not await run.terminal.put(run["filename"], address("/blob", run.api, ref=blob)):
         raise CommandFailed("The blob could not be sent")
+    run.terminal.print("Blob put succeeded")
 
 
 @command("console", "<vm>")
@@ -326,5 +348,8 @@ async def console(run: Run) -> None:
     consoles = run.api.rows("console", vm.consoles)
     found = next((each for each in consoles if each.protocol == "vt100"), None) or next(iter(consoles), None)
     if found is None:
-        raise CommandFailed("The VM has no console")
-    await run.terminal.connect(f"{found.location}&session_id={run.api.session}")
+        run.terminal.print_error("No text console available\n")
+        raise Ended(1)
+    run.terminal.print(f"Connecting to console on VM {vm.name_label}. Press Ctrl + ']' to quit.")
+    if not await run.terminal.connect(f"{found.location}&session_id={run.api.session}"):
+        raise CommandFailed("The console could not be reached")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from xapid.cli import selectors, values
 from xapid.cli.command import Run, command
-from xapid.cli.failures import CommandFailed
 from xapid.cli.rows import show
 from xapid.database import Row
 from xapid.datamodel.types import NULL_REF, Ref
@@ -41,7 +40,7 @@ async def vm_copy(run: Run) -> None:
     async def copy(vm: Row) -> None:
         await _done(run, await run.api.long("VM.copy", vm.ref, run["new-name-label"], sr))
 
-    await selectors.for_each(run, copy, templates=True)
+    await selectors.for_each(run, copy, several=False, templates=True)
 
 
 @command("vm-snapshot", "new-name-label [new-name-description] [ignore-vdi-uuids] <vm> |standard")
@@ -75,35 +74,30 @@ async def vm_checkpoint(run: Run) -> None:
     await selectors.for_each(run, checkpoint)
 
 
-def _snapshot(run: Run) -> str:
-    """The uuid of the snapshot that is meant. Raises :class:`CommandFailed`."""
-    uuid = run.args.find("snapshot-uuid") or run.args.find("uuid")
-    if uuid is None:
-        raise CommandFailed("Required parameter not found: snapshot-uuid")
-    return uuid
-
-
 @command("snapshot-clone", "new-name-label [uuid] [new-name-description] |standard")
 async def snapshot_clone(run: Run) -> None:
     """Make a template that shares its disks' blocks with a snapshot, and print its uuid."""
-    snapshot = await run.api.ref("VM", _snapshot(run))
-    await _done(run, await run.api.long("VM.clone", snapshot, run["new-name-label"]))
+    found = await selectors.snapshot(run)
+    await _done(run, await run.api.long("VM.clone", found.ref, run["new-name-label"]))
 
 
 @command("snapshot-copy", "new-name-label [uuid] [new-name-description] [sr-uuid] |standard")
 async def snapshot_copy(run: Run) -> None:
     """Make a template with full copies of a snapshot's disks, and print its uuid."""
-    snapshot, sr = await run.api.ref("VM", _snapshot(run)), await _sr(run)
-    await _done(run, await run.api.long("VM.copy", snapshot, run["new-name-label"], sr))
+    sr, found = await _sr(run), await selectors.snapshot(run)
+    await _done(run, await run.api.long("VM.copy", found.ref, run["new-name-label"], sr))
 
 
 @command("snapshot-revert", "[uuid] [snapshot-uuid] |standard")
 async def snapshot_revert(run: Run) -> None:
     """Bring a VM back to the state of a snapshot."""
-    await run.api.long("VM.revert", await run.api.ref("VM", _snapshot(run)))
+    await run.api.long("VM.revert", (await selectors.snapshot(run)).ref)
 
 
 @command("snapshot-destroy", "[uuid] [snapshot-uuid]")
 async def snapshot_destroy(run: Run) -> None:
     """Destroy a snapshot, but leave its disks."""
-    await run.api.call("VM.destroy", await run.api.ref("VM", _snapshot(run)))
+    found = await selectors.snapshot(run)
+    if found.power_state != "Halted":
+        await run.api.long("VM.hard_shutdown", found.ref)
+    await run.api.call("VM.destroy", found.ref)
