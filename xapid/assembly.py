@@ -46,7 +46,7 @@ from xapid.inventory.build import HostCertificate
 from xapid.inventory.populate import addresses_from, populate
 from xapid.inventory.presets import preset
 from xapid.inventory.simulated import PluginsOf, simulated_host
-from xapid.operations import adoption, allowed, host_settling
+from xapid.operations import adoption, allowed, hooks, host_settling
 from xapid.operations.auto_scan import AutoScan
 from xapid.operations.binding import bind
 from xapid.operations.cables import Cables
@@ -343,10 +343,20 @@ async def assemble(
         made_up_password=await _initialise_password(db, passwords, config),
     )
     federation.common.start_afresh = lambda: start_afresh(pool, site, secrets, plugins)
+    federation.common.role_changed = lambda leads: tell_role(pool, ids, leads)
     federation.common.settle = lambda host: settle_host(pool, host)
     federation.common.drained = lambda: drained(services.tasks, clock)
     presence.returned = pool.take_back
     return pool
+
+
+def tell_role(pool: Pool, ids: Ids, leads: bool) -> None:
+    """This daemon begins to lead its pool, or leads none any more: its host does what is to be done then."""
+    services = pool.services
+    agent = dict(services.agents.all()).get(pool.hosts()[0].ref)
+    if agent is not None:
+        telling = ensureDeferred(hooks.tell_role(services, ids, agent, leads=leads))
+        telling.addErrback(lambda failure: log.failure("A hook failed", failure))
 
 
 async def settle_host(pool: Pool, host: str) -> None:

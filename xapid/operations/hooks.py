@@ -1,4 +1,5 @@
-"""Hooks: what the administrator has hosts do when a host is declared dead, joins or leaves a pool, or its agent ends.
+"""Hooks: what the administrator has hosts do when a host is declared dead, joins or leaves a pool, or its agent ends; and when
+it begins to lead its pool, or does so no longer.
 
 Which programs there are is for the host to know that runs them (:mod:`xapid.agent.plugins.hooks`). Where there are none, asking
 is all that it costs. They get a session of root's, if this daemon leads the pool and so has sessions to give.
@@ -8,17 +9,26 @@ from __future__ import annotations
 
 from typing import Final
 
+from twisted.logger import Logger
+
 from xapid.agent.interface import IHostAgent
+from xapid.agent.values import AgentFailure, Errand
 from xapid.auth.sessions import ROOT
+from xapid.datamodel.errors import XenAPIError
+from xapid.ids import Ids
 from xapid.operations.agent_errors import translated
 from xapid.operations.context import Context
 from xapid.operations.host_plugins import errand_of, until_cancelled
+from xapid.operations.services import Services
+
+log = Logger()
 
 PRE_DECLARE_DEAD: Final = "host-pre-declare-dead"
 POST_DECLARE_DEAD: Final = "host-post-declare-dead"
 PRE_SHUTDOWN: Final = "xapi-pre-shutdown"
 POOL_JOIN: Final = "pool-join"
 POOL_EJECT: Final = "pool-eject"
+ROLE: Final = "master.d"
 
 CLEAN_SHUTDOWN: Final = "clean-shutdown"
 DESTROYED: Final = "dbdestroy"
@@ -61,3 +71,24 @@ async def run_hook(
         finally:
             if session is not None and not session.ended:
                 services.sessions.destroy(session.ref)
+
+
+async def tell_role(services: Services, ids: Ids, agent: IHostAgent, *, leads: bool) -> None:
+    """Have a host do what is to be done when it begins to lead its pool, or when it does so no longer.
+
+    Nobody can object to that: what goes wrong is only logged.
+    """
+    session = None
+    try:
+        if not await agent.plugins.has_hook(ROLE):
+            return
+        if leads:
+            session = services.sessions.open(ROOT, services.role.coordinator, originator=f"hook {ROLE}")
+        door, ref = services.door(agent.uuid), "" if session is None else session.ref
+        errand = Errand(number=ids.secret(8).hex(), session=ref, url=door.url, fingerprint=door.fingerprint)
+        await agent.plugins.run_hook(ROLE, {"": "start" if leads else "stop"}, errand)
+    except (XenAPIError, AgentFailure) as problem:
+        log.warn("what is to be done when the coordinator changes was not: {problem}", problem=problem)
+    finally:
+        if session is not None and not session.ended:
+            services.sessions.destroy(session.ref)

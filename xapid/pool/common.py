@@ -60,6 +60,8 @@ class Common:
     """Of this daemon."""
     newer: set[str] = attrs.field(factory=set)
     """As the coordinator: the members that are of a later version, and may not serve."""
+    role_changed: Callable[[bool], None] = lambda leads: None
+    """Told when this daemon begins to lead a pool, or leads none any more."""
     left: Callable[[], None] = lambda: None
     """Called when sessions of this daemon mean nothing any more."""
     start_afresh: Callable[[], Awaitable[None]] = _nothing

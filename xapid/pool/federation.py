@@ -195,6 +195,7 @@ class Federation:
         self._rest()
         self.common.left()
         self.following.start()
+        self.common.role_changed(False)
 
     async def released(self) -> None:
         """The coordinator has let this daemon go."""
@@ -206,6 +207,7 @@ class Federation:
         self.membership.settle()
         self.membership.pin(self.membership.own, self.common.certificate)
         await self._serve()
+        self.common.role_changed(True)
 
     def _changed(self) -> None:
         """The pool has got or lost a daemon: everyone is told, and gets a copy of the database."""

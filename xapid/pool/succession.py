@@ -253,6 +253,7 @@ class Succession:
         raise_alert(db, common.now(), "POOL_MASTER_TRANSITION", db.get("host", the_pool(db).master))
         await self._serve()
         common.role.emergency = None
+        common.role_changed(True)
         if not in_emergency:
             defer.ensureDeferred(self.announce())
 
@@ -268,7 +269,8 @@ class Succession:
     def follow(self, leader: Place, epoch: int) -> None:
         """Be a member of the pool that ``leader`` leads, whatever this daemon was before."""
         common = self._common
-        if common.membership.leader is None:
+        led = common.membership.leader is None
+        if led:
             self._rest()
             for row in common.db.table("host"):
                 if isinstance(common.agents.find(row.ref), RemoteAgent):
@@ -279,6 +281,8 @@ class Succession:
         common.left()
         common.role.emergency = None
         self._following.start()
+        if led:
+            common.role_changed(False)
         common.clock.callLater(0, common.peers.hang_up)
 
     def _forget_others(self) -> None:

@@ -95,6 +95,13 @@ async def test_programs_of_a_hook_run_in_the_order_of_their_names_and_are_told_w
 
 
 @ensured
+async def test_an_argument_without_a_name_is_given_as_it_is(plugins, put, tmp_path):
+    put("a", f'echo "$*" >{tmp_path}/seen; exit 5')
+    assert await failure(plugins.run_hook(HOOK, {"": "start"}, ERRAND)) == ("XAPI_HOOK_FAILED", f"{HOOK}/a", "", "", "5")
+    assert (tmp_path / "seen").read_text() == "start\n"
+
+
+@ensured
 async def test_a_program_of_a_hook_knows_its_host_and_how_to_reach_the_pool(run, put, tmp_path):
     put("a", f'echo "$XENAPI_HOST_UUID $XENAPI_SESSION $XENAPI_URL" >{tmp_path}/seen')
     await run()

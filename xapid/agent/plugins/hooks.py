@@ -60,10 +60,13 @@ class Hooks:
         return [script for file in files if (script := _trusted(folders, f"{name}/{file}", file)) is not None]
 
     async def run(self, name: str, args: Mapping[str, str], environment: Mapping[str, str]) -> None:
-        """Run all of a hook with ``args``, of which one is ``reason``. Errors: XAPI_HOOK_FAILED."""
-        given = [word for key, value in args.items() for word in (f"-{key}", value)]
+        """Run all of a hook with ``args``, of which one may be ``reason``; one without a name is given as it is.
+
+        Errors: XAPI_HOOK_FAILED.
+        """
+        given = [word for key, value in args.items() for word in ((f"-{key}", value) if key else (value,))]
         for script in self.scripts(name):
-            await self._run(f"{name}/{script.name}", [str(script), *given], args[REASON], environment)
+            await self._run(f"{name}/{script.name}", [str(script), *given], args.get(REASON, ""), environment)
 
     async def _run(self, script: str, command: Sequence[str], reason: str, environment: Mapping[str, str]) -> None:
         try:
