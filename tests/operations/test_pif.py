@@ -119,6 +119,9 @@ def test_ipv6_addresses_are_cidrs_and_keep_the_name_servers_of_ipv4(api, host):
     assert refused(api.PIF.reconfigure_ipv6, pif, "None", "", "10.0.0.1", "") == ["INVALID_IP_ADDRESS_SPECIFIED", "gateway"]
     api.PIF.reconfigure_ipv6(pif, "Static", "fd00::1/64", "fd00::2", "fd00::3")
     assert (api.PIF.get_IPv6(pif), api.PIF.get_DNS(pif)) == (["fd00::1/64"], "fd00::3,10.1.0.2")
+    api.PIF.reconfigure_ip(pif, "DHCP", "", "", "", "")
+    first, second = api.PIF.get_DNS(pif).split(",")
+    assert (first, second) == (api.PIF.get_gateway(pif), "fd00::3")
 
 
 def test_only_gro_can_be_set(api, host):

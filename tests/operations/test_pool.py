@@ -164,6 +164,17 @@ def test_hosts_of_different_versions_are_a_rolling_upgrade(api, pool, master, xa
     assert api.pool.get_other_config(pool)["rolling_upgrade_in_progress"] == "true"
     assert "snapshot" not in api.VM.get_allowed_operations(vm)
     assert refused(api.VM.snapshot, vm, "s") == ["NOT_SUPPORTED_DURING_UPGRADE"]
+    older = next(host for host in api.host.get_all() if host != master)
+    for call in (api.VM.assert_can_boot_here, lambda vm, host: api.VM.start_on(vm, host, False, False)):
+        assert refused(call, vm, older) == ["VM_HOST_INCOMPATIBLE_VERSION", older, vm]
+    api.VM.start(vm, False, False)
+    assert api.VM.get_resident_on(vm) == master
+    xapid_clock.pass_time(60)
+    refusal = ["VM_HOST_INCOMPATIBLE_VERSION_MIGRATE", older, vm]
+    assert refused(api.VM.pool_migrate, vm, older, {"live": "true"}) == refusal
+    dest = api.host.migrate_receive(older, api.PIF.get_network(api.host.get_management_interface(older)), {})
+    assert refused(api.VM.assert_can_migrate, vm, dest, True, {}, {}, {}, {}) == refusal
+    api.VM.hard_shutdown(vm)
     change(master, software_version=version)
     xapid_clock.pass_time(31)
     assert "rolling_upgrade_in_progress" not in api.pool.get_other_config(pool)

@@ -182,6 +182,19 @@ def test_a_template_with_impossible_disks_stays_a_template(api, template, disks,
     assert (set(api.VDI.get_all()), api.VM.get_is_a_template(vm)) == (before, True)
 
 
+@pytest.mark.parametrize(
+    "script", ["", "debian", "/etc/passwd", "/opt/xensource/packages/post-install-scripts/../x", "/opt/xensource/packages/x"]
+)
+def test_a_template_names_a_script_where_such_are_or_is_not_provisioned(api, template, script):
+    vm = api.VM.clone(template, "never")
+    api.VM.set_other_config(vm, {"postinstall": script})
+    assert refused(api.VM.provision, vm)[0] == "PERMISSION_DENIED"
+    assert (api.VM.get_is_a_template(vm), api.VM.get_other_config(vm)) == (True, {"postinstall": script})
+    api.VM.set_other_config(vm, {"postinstall": "/opt/xensource/packages/post-install-scripts/debian-etch"})
+    api.VM.provision(vm)
+    assert (api.VM.get_is_a_template(vm), api.VM.get_other_config(vm)) == (False, {})
+
+
 def test_disks_that_do_not_fit_are_taken_back(api, template):
     vm = api.VM.clone(template, "never")
     sizes = (1 << 30, 1 << 42)

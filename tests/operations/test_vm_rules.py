@@ -108,6 +108,14 @@ def test_a_running_vm_gets_no_more_memory_than_its_host_has(api, vm, start, refu
     assert limits(api, vm)[1] == GIB // MIB
 
 
+def test_a_vm_that_is_started_has_the_memory_that_it_is_asked_to_use(api, vm, start, change):
+    """Whatever the record said before, as that of a VM made from nothing does."""
+    change(vm, memory_target=0)
+    start(vm)
+    assert api.VM.get_memory_target(vm) == api.VM_metrics.get_memory_actual(api.VM.get_metrics(vm)) != "0"
+    api.VM.wait_memory_target_live(vm)
+
+
 def test_a_target_that_is_not_reached_is_given_up(api, vm, start, refused, change, xapid_clock):
     start(vm)
     change(api.VM.get_metrics(vm), memory_actual=5 * GIB)
@@ -168,6 +176,19 @@ def test_the_numbers_of_processors_fit_together(api, vm, start, refused):
     assert refused(api.VM.add_to_VCPUs_params_live, vm, "weight", "5") == ["NOT_IMPLEMENTED", "VM.add_to_VCPUs_params_live"]
     dom0 = api.host.get_control_domain(api.VM.get_resident_on(vm))
     assert refused(api.VM.set_VCPUs_at_startup, dom0, "1")[0] == "OPERATION_NOT_ALLOWED"
+
+
+def test_a_vm_with_a_firmware_that_there_is_not_does_not_start(api, vm, refused):
+    api.VM.set_HVM_boot_params(vm, {"firmware": "coreboot"})
+    expected = ["INVALID_VALUE", "HVM-boot-params['firmware']", "coreboot"]
+    assert refused(api.VM.start, vm, False, False) == expected
+    assert api.VM.get_power_state(vm) == "Halted"
+    for firmware, model in (("uefi", "qemu-upstream-uefi"), ("bios", "qemu-upstream-compat")):
+        api.VM.set_HVM_boot_params(vm, {"firmware": firmware})
+        api.VM.remove_from_platform(vm, "device-model")
+        api.VM.start(vm, False, False)
+        assert api.VM.get_platform(vm)["device-model"] == model
+        api.VM.hard_shutdown(vm)
 
 
 def test_variables_of_the_firmware_change_while_a_vm_is_off(api, vm, start, refused):

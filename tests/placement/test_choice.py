@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from xapid.datamodel.types import frozenmap
 from xapid.placement.choice import assert_agile, choose_host, possible_hosts, reserve
 
@@ -90,3 +92,45 @@ def test_a_vm_is_agile_when_disks_and_networks_are_everywhere(pool, refused):
     local = pool.sr(pool.hosts[0])
     pool.disk(vm, local)
     assert refused("HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED", assert_agile, pool.db, pool.row(vm)) == (local,)
+
+
+@pytest.mark.parametrize(("algorithm", "place"), [("breadth_first", 1), ("depth_first", 0)])
+def test_virtual_gpus_fill_hosts_one_by_one_or_are_spread_over_them(pool, random, algorithm, place):
+    """By the rule of their group, whatever the VM has an affinity to."""
+    group, kind = pool.make("GPU_group", allocation_algorithm=algorithm), pool.make("VGPU_type")
+    cards = [
+        pool.make(
+            "PGPU", host=host, GPU_group=group, supported_VGPU_types=(kind,), enabled_VGPU_types=(kind,),
+            supported_VGPU_max_capacities=frozenmap({kind: 4}),
+        )
+        for host in pool.hosts
+    ]  # fmt: skip
+    pool.make("VGPU", VM=pool.vm().ref, GPU_group=group, type=kind, resident_on=cards[0])
+    vm = pool.vm(affinity=pool.hosts[1 - place])
+    pool.make("VGPU", VM=vm.ref, GPU_group=group, type=kind)
+    assert set(chosen(pool, random, pool.row(vm))) == {pool.hosts[place]}
+
+
+def test_vms_that_need_virtual_functions_go_where_most_are_left(pool, random):
+    network = pool.make("network")
+    for host, number in zip(pool.hosts, (2, 3), strict=True):
+        card = pool.make("PCI", host=host)
+        for _ in range(number):
+            pool.make("PCI", host=host, physical_function=card)
+        physical, logical = pool.make("PIF", host=host, PCI=card), pool.make("PIF", host=host, network=network)
+        pool.make("network_sriov", physical_PIF=physical, logical_PIF=logical)
+    vm = pool.vm()
+    pool.make("VIF", VM=vm.ref, network=network)
+    assert set(chosen(pool, random, pool.row(vm))) == {pool.hosts[1]}
+
+
+def test_while_hosts_are_upgraded_vms_start_on_the_newest(pool, random, refused):
+    new, old = frozenmap({"platform_version": "3.10.0"}), frozenmap({"platform_version": "3.9.1"})
+    pool.update(pool.hosts[0], software_version=old)
+    pool.update(pool.hosts[1], software_version=new)
+    vm = pool.vm()
+    assert set(chosen(pool, random, vm)) == set(pool.hosts)
+    pool.update(pool.pool, other_config=frozenmap({"rolling_upgrade_in_progress": "true"}))
+    assert set(chosen(pool, random, vm)) == {pool.hosts[1]} == set(possible_hosts(pool.db, vm))
+    pool.update(pool.hosts[1], enabled=False)
+    refused("NO_HOSTS_AVAILABLE", choose_host, pool.db, random, vm)

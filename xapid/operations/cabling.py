@@ -11,6 +11,7 @@ from xapid.agent.values import BridgeConfig, PifConfig
 from xapid.database import Database, Row, Transaction
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF, frozenmap
+from xapid.operations.addressing import merged_dns
 from xapid.operations.context import Context
 
 NO_MAC = "fe:ff:ff:ff:ff:ff"
@@ -175,8 +176,8 @@ async def plug(context: Context, ref: str) -> None:
         pif = db.get("PIF", ref)
         tx.update(pif, currently_attached=True, MTU=config["mtu"])
         if pif.ip_configuration_mode == "DHCP":
-            names = {"IP": address["ip"], "netmask": address["netmask"], "gateway": address["gateway"], "DNS": address["dns"]}
-            tx.update(pif, **names)
+            names = {"IP": address["ip"], "netmask": address["netmask"], "gateway": address["gateway"]}
+            tx.update(pif, **names, DNS=merged_dns(pif.DNS, address["dns"], 4))
         metrics = db.table("PIF_metrics").find(pif.metrics)
         if metrics is not None:
             tx.update(metrics, carrier=address["carrier"])

@@ -20,6 +20,7 @@ from xapid.operations.licences import is_licensed
 from xapid.placement.checks import Needs, Question, assert_can_boot_here, is_live
 from xapid.placement.memory import free, needed_to_start
 from xapid.placement.roles import takes_vms
+from xapid.placement.versions import version_of
 
 _ENOUGH_TO_SPREAD: Final = 3
 """With fewer hosts, the members of an anti-affinity group have nowhere to go from each other."""
@@ -63,12 +64,9 @@ def plan_evacuation(db: Database, host: str, to: str | None = None) -> Plan:
 def _comes_into_question(db: Database, source: Row, row: Row) -> bool:
     if row.ref == source.ref or not row.enabled or not is_live(db, row) or not takes_vms(row):
         return False
-    return "evacuate" not in row.current_operations.values() and _version(row) >= _version(source)
-
-
-def _version(host: Row) -> tuple[int, ...]:
-    text = str(host.software_version.get("platform_version", ""))
-    return tuple(int(part) if part.isdigit() else 0 for part in text.split("."))
+    if version_of(row.software_version) < version_of(source.software_version):
+        return False
+    return "evacuate" not in row.current_operations.values()
 
 
 def _refusal(db: Database, vm: Row, targets: list[Row]) -> Refusal | None:

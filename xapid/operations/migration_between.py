@@ -23,6 +23,7 @@ from xapid.operations.vm_archive import Extent
 from xapid.operations.vm_copying import discard_disks
 from xapid.operations.vm_transfer import export_metadata
 from xapid.placement.checks import assert_processor
+from xapid.placement.versions import assert_not_older
 
 _END: Final = bytes(12)
 """What follows the last record of the contents of a disk."""
@@ -41,10 +42,8 @@ async def assert_may_come(context: Context, journey: Journey) -> None:
     host = await there.call("host.get_record", ref)
     if not host["enabled"]:
         raise XenAPIError("HOST_DISABLED", ref)
-    here = context.db.table("host").find(journey.vm.resident_on)
-    if here is not None and not journey.force:
-        if _version(host["software_version"]) < _version(here.software_version):
-            raise XenAPIError("VM_HOST_INCOMPATIBLE_VERSION_MIGRATE", ref, journey.vm.ref)
+    if not journey.force and journey.vm.resident_on in context.db.table("host"):
+        assert_not_older(context.db, journey.vm, host["software_version"], ref)
         if journey.running:
             (pool,) = (await there.call("pool.get_all_records")).values()
             assert_processor(journey.vm, ref, pool["cpu_info"], pool=True)
@@ -58,10 +57,6 @@ async def assert_may_come(context: Context, journey: Journey) -> None:
         if not any(pbd["host"] == ref and pbd["currently_attached"] for pbd in attached):
             raise XenAPIError("VM_REQUIRES_SR", journey.vm.ref, sr)
     await _describe(context, journey, there, {}, dry_run=True)
-
-
-def _version(software: Any) -> list[int]:
-    return [int(word) for word in software.get("platform_version", "").split(".") if word.isdigit()]
 
 
 async def send(context: Context, journey: Journey) -> str:

@@ -19,11 +19,12 @@ from xapid.operations.power_state import set_live
 from xapid.operations.vm_copying import discard_disks
 from xapid.operations.vm_migrate import move_domain
 from xapid.placement.checks import Question, assert_can_boot_here, reaches
+from xapid.placement.versions import assert_not_older
 
 
 def assert_may_come(journey: Journey) -> None:
     """That the host and the storage can take the VM. Errors: HANDLE_INVALID, those of :func:`assert_can_boot_here` but for
-    storage, VM_REQUIRES_SR, SR_DOES_NOT_SUPPORT_MIGRATION, SR_OPERATION_NOT_SUPPORTED.
+    storage, VM_REQUIRES_SR, SR_DOES_NOT_SUPPORT_MIGRATION, SR_OPERATION_NOT_SUPPORTED, VM_HOST_INCOMPATIBLE_VERSION_MIGRATE.
     """
     db, vm, host = journey.db, journey.vm, db_host(journey)
     for ref in dict.fromkeys(journey.places.values()):
@@ -32,6 +33,8 @@ def assert_may_come(journey: Journey) -> None:
         assert_moves(ref, features_of(db, sr.type))
         if not reaches(db, host.ref, ref):
             raise XenAPIError("VM_REQUIRES_SR", vm.ref, ref)
+    if not journey.force:
+        assert_not_older(db, vm, host.software_version, host.ref)
     question = Question(
         db=db, vm=vm, host=host, memory=journey.running and host.ref != vm.resident_on, cpu_features=not journey.force
     )

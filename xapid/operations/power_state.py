@@ -35,6 +35,7 @@ def set_live(db: Database, vm: Row, host: str, state: DomainState, now: datetime
             resident_on=host,
             scheduled_to_be_resident_on=NULL_REF,
             domid=state["domid"],
+            memory_target=state["memory_actual"],
             last_boot_CPU_flags=_cpu_flags(db, vm, host, state),
             last_booted_record=dump(vm),
             **changes,

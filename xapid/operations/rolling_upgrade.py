@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from xapid.database import Database
 from xapid.operations import allowed
-
-KEY: Final = "rolling_upgrade_in_progress"
+from xapid.placement.versions import UPGRADING
 
 
 def watch_versions(db: Database) -> None:
     """Mark the pool while the versions of its hosts differ, and what is allowed meanwhile."""
     versions = {host.software_version.get("platform_version", "") for host in db.table("host")}
     for pool in db.table("pool").rows():
-        if (len(versions) > 1) == (KEY in pool.other_config):
+        if (len(versions) > 1) == (UPGRADING in pool.other_config):
             continue
         with db.transaction() as tx:
-            if KEY in pool.other_config:
-                tx.remove_from(pool, "other_config", KEY)
+            if UPGRADING in pool.other_config:
+                tx.remove_from(pool, "other_config", UPGRADING)
             else:
-                tx.add_to(pool, "other_config", KEY, "true")
+                tx.add_to(pool, "other_config", UPGRADING, "true")
             allowed.refresh(tx, db, *(row for cls in ("pool", "host", "VM") for row in db.table(cls).rows()))

@@ -18,11 +18,14 @@ from xapid.operations.migration_network import address_for
 from xapid.operations.power_state import set_halted, set_live
 from xapid.placement.checks import Question, assert_can_boot_here
 from xapid.placement.choice import reserve
+from xapid.placement.versions import assert_not_older
 
 
 async def pool_migrate(context: Context, vm: str, host: str, options: frozenmap) -> None:
     row = context.db.get("VM", vm)
     target = context.db.get("host", host)
+    if options.get("force") != "true":
+        assert_not_older(context.db, row, target.software_version, host)
     question = Question(
         db=context.db, vm=row, host=target, memory=host != row.resident_on, cpu_features=options.get("force") != "true"
     )

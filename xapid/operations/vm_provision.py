@@ -17,7 +17,8 @@ from xapid.operations.context import Context
 from xapid.operations.vm_copying import discard_disks
 from xapid.operations.vm_template import make_ordinary
 
-_SCRIPT: Final = re.compile("[a-z/-]+")
+_SCRIPT: Final = re.compile("/opt/xensource/packages/post-install-scripts/[a-z/-]+")
+"""Where a template's script may be. As guests are simulated, there is nothing that it could be run on."""
 _NO_SPACE: Final = ("SR_BACKEND_FAILURE_44", "SR_FULL")
 
 
@@ -37,7 +38,10 @@ async def provision(context: Context, vm: str) -> None:
     row = db.get("VM", vm)
     script = row.other_config.get("postinstall")
     if script is not None and not _SCRIPT.fullmatch(script):
-        raise XenAPIError("PERMISSION_DENIED", "The name of the postinstall script has characters that are not allowed")
+        raise XenAPIError(
+            "PERMISSION_DENIED",
+            "The template's script is not where such scripts are, or has an odd name",
+        )
     wanted = wanted_disks(row.other_config.get("disks", ""))
     srs = [_find_sr(db, disk.sr) for disk in wanted]
     make_ordinary(context, row)

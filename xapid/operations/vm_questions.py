@@ -18,7 +18,7 @@ def get_possible_hosts(context: Context, vm: str) -> tuple[str, ...]:
 
 def assert_can_boot_here(context: Context, self: str, host: str) -> None:
     vm, row = context.db.get("VM", self), context.db.get("host", host)
-    checks.assert_can_boot_here(checks.Question(db=context.db, vm=vm, host=row))
+    checks.assert_can_boot_here(checks.Question(db=context.db, vm=vm, host=row, boots=True))
 
 
 def assert_agile(context: Context, self: str) -> None:

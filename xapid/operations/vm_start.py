@@ -125,7 +125,7 @@ def _prepared(context: Context, ref: str) -> Row:
         changes["bios_strings"] = GENERIC_BIOS_STRINGS
     if changes["domain_type"] == "hvm" and "device-model" not in vm.platform:
         firmware = vm.HVM_boot_params.get("firmware", "bios")
-        changes["platform"] = vm.platform.with_item("device-model", _DEVICE_MODEL.get(firmware, _DEVICE_MODEL["bios"]))
+        changes["platform"] = vm.platform.with_item("device-model", _DEVICE_MODEL[firmware])
     with db.transaction() as tx:
         tx.update(vm, **changes)
     return db.get("VM", ref)
@@ -146,6 +146,9 @@ def assert_bootable(db: Database, vm: Row) -> None:
             raise XenAPIError("INVALID_VALUE", "platform:cores-per-socket", cores)
         if vm.VCPUs_max % int(cores):
             raise XenAPIError("VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE", str(vm.VCPUs_max), cores)
+    firmware = vm.HVM_boot_params.get("firmware", "bios")
+    if domain_type_of(vm) == "hvm" and firmware not in _DEVICE_MODEL:
+        raise XenAPIError("INVALID_VALUE", "HVM-boot-params['firmware']", firmware)
     if domain_type_of(vm) != "hvm" and vm.PV_bootloader and vm.PV_bootloader.rpartition("/")[2] not in _LOADERS:
         raise XenAPIError("UNKNOWN_BOOTLOADER", vm.ref, vm.PV_bootloader)
 
@@ -154,7 +157,7 @@ def _assert_takes(db: Database, vm: Row, host: str, *, force: bool) -> None:
     row = db.get("host", host)
     if "evacuate" in row.current_operations.values():
         raise XenAPIError("HOST_EVACUATE_IN_PROGRESS", host)
-    assert_can_boot_here(Question(db=db, vm=vm, host=row, cpu_features=not force))
+    assert_can_boot_here(Question(db=db, vm=vm, host=row, cpu_features=not force, boots=True))
 
 
 def _assert_has_image(db: Database, vm: Row) -> None:

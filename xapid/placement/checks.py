@@ -17,6 +17,7 @@ from xapid.datamodel.types import NULL_REF
 from xapid.placement.graphics import gpus_of, room_for
 from xapid.placement.memory import domain_type_of, free, needed_to_start
 from xapid.placement.roles import role_of, takes_vms
+from xapid.placement.versions import assert_newest
 from xapid.placement.virtual_functions import assert_functions, may_be_sriov
 
 _NOT_FOR_HVM: Final = ("rename_restart", "coredump_and_destroy", "coredump_and_restart")
@@ -73,6 +74,8 @@ class Question:
     memory: bool = True
     cpu_features: bool = True
     disabled_too: bool = False
+    boots: bool = False
+    """Whether it would get a domain there, instead of bringing its own."""
 
 
 def assert_can_boot_here(question: Question) -> None:
@@ -204,6 +207,11 @@ def _platform_version(q: Question) -> None:
         )  # fmt: skip
 
 
+def _version(q: Question) -> None:
+    if q.boots:
+        assert_newest(q.db, q.vm, q.host)
+
+
 def _cpu_features(q: Question) -> None:
     if q.cpu_features:
         assert_processor(q.vm, q.host.ref, q.host.cpu_info)
@@ -305,7 +313,7 @@ def _processors(q: Question) -> None:
 
 
 CHECKS: Final[tuple[Callable[[Question], None], ...]] = (
-    _sane, _live, _control_domain, _enabled, _role, _platform_version, _cpu_features, _storage, _networks, _devices, _hvm,
-    _memory, _processors,
+    _sane, _live, _control_domain, _enabled, _role, _platform_version, _version, _cpu_features, _storage, _networks, _devices,
+    _hvm, _memory, _processors,
 )  # fmt: skip
 """Every check, in order."""

@@ -8,7 +8,9 @@ from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 from xapid.placement.checks import Needs, Question, assert_memory, can_boot_here, disks_of, is_live, networks_of
+from xapid.placement.graphics import is_spread, room_for
 from xapid.placement.memory import free, overhead_of
+from xapid.placement.virtual_functions import may_be_sriov, remaining_capacity, sriov_of
 
 _EMPTYING = ("evacuate", "shutdown", "reboot")
 
@@ -38,7 +40,7 @@ def possible_hosts(db: Database, vm: Row) -> tuple[str, ...]:
     if vm.scheduled_to_be_resident_on != NULL_REF:
         return (vm.scheduled_to_be_resident_on,)
     hosts, needs = [host for host in db.table("host") if is_live(db, host)], Needs(db, vm)
-    questions = (Question(db=db, vm=vm, host=host, needs=needs, cpu_features=False) for host in hosts)
+    questions = (Question(db=db, vm=vm, host=host, needs=needs, cpu_features=False, boots=True) for host in hosts)
     return tuple(question.host.ref for question in questions if can_boot_here(question))
 
 
@@ -63,15 +65,17 @@ def _feasible(needs: Needs, *, memory: bool, force: bool) -> list[Row]:
         host
         for host in needs.db.table("host")
         if not any(operation in _EMPTYING for operation in host.current_operations.values())
-        and can_boot_here(Question(db=needs.db, vm=needs.vm, host=host, needs=needs, memory=memory, cpu_features=not force))
+        and can_boot_here(
+            Question(db=needs.db, vm=needs.vm, host=host, needs=needs, memory=memory, cpu_features=not force, boots=True)
+        )
     ]
 
 
 def _best(db: Database, random: Random, vm: Row, candidates: list[Row]) -> Row:
-    """The one where most speaks for it: the VM's group, its affinity, then room to grow."""
-    rated = [(_crowd(db, vm, host), host) for host in candidates]
-    least = min(crowd for crowd, _ in rated)
-    candidates = [host for crowd, host in rated if crowd == least]
+    """The one where most speaks for it: the VM's group or what cards have left, its affinity, then room to grow."""
+    candidates = _lowest([(_crowd(db, vm, host), host) for host in candidates])
+    if not any(_keeps_apart(db, group) for group in vm.groups):
+        candidates = _lowest([(_cards(db, vm, host), host) for host in candidates])
     for host in candidates:
         if host.ref == vm.affinity:
             return host
@@ -90,12 +94,33 @@ def _spared(db: Database, candidates: list[Row]) -> list[Row]:
     return [host for host in candidates if host.ref != pool.master] or candidates
 
 
+def _lowest(rated: list[tuple[int, Row]]) -> list[Row]:
+    least = min(rate for rate, _ in rated)
+    return [host for rate, host in rated if rate == least]
+
+
+def _cards(db: Database, vm: Row, host: Row) -> int:
+    """What speaks against a host as for its cards: how much room they have for the VM's virtual GPU, where cards are to be
+    filled one by one; how little, where VMs are to be spread over them, as they are over virtual functions.
+    """
+    vgpu = next((row for ref in vm.VGPUs if (row := db.table("VGPU").find(ref)) is not None), None)
+    if vgpu is not None:
+        room = sum(room for room, _ in room_for(db, vgpu, host))
+        return -room if is_spread(db, vgpu) else room
+    found = (sriov_of(db, network, host.ref) for network in networks_of(db, vm) if may_be_sriov(db, network))
+    return -sum(remaining_capacity(db, sriov) for sriov in found if sriov is not None)
+
+
+def _keeps_apart(db: Database, group: str) -> bool:
+    row = db.table("VM_group").find(group)
+    return row is not None and bool(row.placement == "anti_affinity")
+
+
 def _crowd(db: Database, vm: Row, host: Row) -> int:
     """How many VMs of the same anti-affinity group a host has already, or is about to have."""
     members: set[str] = set()
     for ref in vm.groups:
-        group = db.table("VM_group").find(ref)
-        if group is not None and group.placement == "anti_affinity":
-            members.update(group.VMs)
+        if _keeps_apart(db, ref):
+            members.update(db.get("VM_group", ref).VMs)
     others = (db.get("VM", ref) for ref in members if ref != vm.ref)
     return sum(host.ref in (other.resident_on, other.scheduled_to_be_resident_on) for other in others)

@@ -39,7 +39,11 @@ def room_for(db: Database, vgpu: Row, host: Row) -> list[tuple[int, Row]]:
 
 def choose_gpu(db: Database, vgpu: Row, host: Row) -> Row | None:
     """The physical GPU for a virtual one, by the rule of its group: the fullest that has room, or the emptiest."""
-    group = db.table("GPU_group").find(vgpu.GPU_group)
-    spread = group is not None and group.allocation_algorithm == "breadth_first"
-    rated = sorted(room_for(db, vgpu, host), key=lambda rated: rated[0], reverse=spread)
+    rated = sorted(room_for(db, vgpu, host), key=lambda rated: rated[0], reverse=is_spread(db, vgpu))
     return rated[0][1] if rated else None
+
+
+def is_spread(db: Database, vgpu: Row) -> bool:
+    """Whether the group of a virtual GPU wants the emptiest physical one for it."""
+    group = db.table("GPU_group").find(vgpu.GPU_group)
+    return group is not None and bool(group.allocation_algorithm == "breadth_first")
