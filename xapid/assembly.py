@@ -339,7 +339,7 @@ async def assemble(
             follows,
         ),
         watching=Watching(db, clock, services, follows),
-        auto_scan=AutoScan(db, clock, lambda ref: dispatcher.by_itself("SR.scan", ref, kept=False), follows),
+        auto_scan=AutoScan(db, clock, lambda ref, known: dispatcher.by_itself("SR.scan", ref, unless=known), follows),
         made_up_password=await _initialise_password(db, passwords, config),
     )
     federation.common.start_afresh = lambda: start_afresh(pool, site, secrets, plugins)

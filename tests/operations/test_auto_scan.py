@@ -6,6 +6,7 @@ import pytest
 
 from xapid.agent.simulator.storage import SimulatedStorage
 from xapid.agent.values import AgentFailure
+from xapid.datamodel.types import frozenmap
 
 pytestmark = pytest.mark.xapid(preset="pool3", vms_per_host=0, duration_profile="instant")
 
@@ -50,6 +51,31 @@ def test_disks_that_storage_has_are_found_within_half_a_minute(api, xapid_clock,
     assert is_found()
     assert not api.task.get_all_records()  # nothing is left of the work
     assert api.SR.get_current_operations(shared) == {}
+
+
+def test_nothing_happens_where_nothing_is_new(xapid_server, xapid_clock, api, shared, hidden):
+    hidden(shared)
+    xapid_clock.pass_time(61)
+    before = xapid_server.pool.db.generation
+    xapid_clock.pass_time(600)
+    assert xapid_server.pool.db.generation == before
+
+
+def test_what_is_gone_and_what_has_changed_is_found_too(api, change, make, xapid_clock, shared):
+    kind = {"type": "user", "sharable": False, "read_only": False, "other_config": {}}
+    vdi = api.VDI.create({"name_label": "it", "SR": shared, "virtual_size": str(8 << 20), **kind})
+    gone = make("VDI", SR=shared, location="nowhere", managed=True)
+    change(vdi, virtual_size=1)
+    xapid_clock.pass_time(31)
+    assert (api.VDI.get_virtual_size(vdi), gone in api.VDI.get_all()) == (str(8 << 20), False)
+    change(vdi, missing=True)
+    xapid_clock.pass_time(31)
+    assert not api.VDI.get_missing(vdi)
+    for changes in ({"physical_size": 5}, {"other_config": frozenmap({"auto-scan": "true", "dirty": ""})}):
+        change(shared, **changes)
+        xapid_clock.pass_time(31)
+        record = api.SR.get_record(shared)
+        assert (int(record["physical_size"]) > 5, record["other_config"]) == (True, {"auto-scan": "true"})
 
 
 def test_only_srs_that_say_so_are_searched(api, xapid_clock, shared, hidden):

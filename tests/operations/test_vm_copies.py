@@ -210,6 +210,16 @@ def test_templates_that_come_with_the_system_are_protected(api, template):
     assert refused(api.VM.start, template, False, False) == ["VM_IS_TEMPLATE", template, "start"]
 
 
+def test_what_is_made_of_a_template_of_ones_own_counts_as_installed_when_it_becomes_a_vm(api, vm):
+    """The template has no metrics, but what is made of it has."""
+    api.VM.set_is_a_template(vm, True)
+    new = api.VM.clone(vm, "new")
+    metrics = api.VM.get_metrics(new)
+    assert str(api.VM_metrics.get_install_time(metrics)) == "19700101T00:00:00Z"
+    api.VM.provision(new)
+    assert (api.VM.get_metrics(new), str(api.VM_metrics.get_install_time(metrics))) == (metrics, "20260101T00:00:00Z")
+
+
 def test_a_vm_becomes_a_template_unless_it_is_protected(api, vm):
     api.VM.set_ha_restart_priority(vm, "restart")
     assert refused(api.VM.set_is_a_template, vm, True) == ["VM_IS_PROTECTED", vm]

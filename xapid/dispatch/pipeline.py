@@ -21,7 +21,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -387,17 +387,21 @@ class Dispatcher:
             with self._tracing.span(task.origin.label, origin, self._here(origin), task.ref), translated(self._db):
                 yield self._context(session, task, self._here(origin), origin)
 
-    async def by_itself(self, message: str, *args: Any, kept: bool = True) -> Any:
-        """A message that the server carries out on its own account, under a task that clients see. It is gone with the work
-        unless it is ``kept``.
+    async def by_itself(self, message: str, *args: Any, unless: Callable[[CallContext], Awaitable[bool]] | None = None) -> Any:
+        """A message that the server carries out on its own account, under a task that clients see.
+
+        With ``unless`` it does so only if that turns out false, and nothing is left of the task.
         """
         session, host, tasks = self._services.sessions.local_superuser, self._services.role.coordinator, self._services.tasks
-        task = tasks.named(message, session, host) if kept else tasks.for_call(self._endpoints[message].entry, session, host)
-        task.publish()
+        endpoint = self._endpoints[message]
+        task = tasks.named(message, session, host) if unless is None else tasks.for_call(endpoint.entry, session, host)
         with task.ending():
             async with self.work(session, task, Origin(host=host)) as context:
+                if unless is not None and await unless(context):
+                    return None
+                task.publish()
                 result = await context.call(message, *args)
-            task.succeed(self._endpoints[message].result, result)
+            task.succeed(endpoint.result, result)
         return result
 
     async def _nested(self, context: CallContext, name: str, args: tuple[Any, ...]) -> Any:

@@ -2,7 +2,8 @@
 
 Each host searches what it reaches, every ``auto-scan-interval`` seconds, as its ``other_config`` says; every half minute
 where that is no number. What several hosts reach is searched by the coordinator's, if it is one of them. The work is that of
-``SR.scan``, under a task that is gone with its end. A search that fails is tried again at the next turn.
+``SR.scan``, under a task that is gone with its end; where a look shows that nothing is new, nothing happens that clients could
+see. A search that fails is tried again at the next turn.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from twisted.logger import Logger
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.operations.cabling import the_pool
-from xapid.operations.disks import host_with
+from xapid.operations.context import Context
+from xapid.operations.disks import host_with, storage_errors, storage_for
+from xapid.operations.storage_rows import is_known
 
 log = Logger()
 
@@ -26,12 +29,14 @@ INTERVAL: Final = "auto-scan-interval"
 DEFAULT_INTERVAL: Final = 30.0
 
 
-class AutoScan:
-    """Has ``scan`` search an SR, by reference, whenever it is its turn. Not while ``idle`` says so."""
+Scan = Callable[[str, Callable[[Context], Awaitable[bool]]], Awaitable[Any]]
+"""Searches an SR, by reference, unless what it is given finds that there is nothing new."""
 
-    def __init__(
-        self, db: Database, clock: IReactorTime, scan: Callable[[str], Awaitable[Any]], idle: Callable[[], bool] = lambda: False
-    ) -> None:
+
+class AutoScan:
+    """Has ``scan`` search SRs, each whenever it is its turn. Not while ``idle`` says so."""
+
+    def __init__(self, db: Database, clock: IReactorTime, scan: Scan, idle: Callable[[], bool] = lambda: False) -> None:
         self._db = db
         self._clock = clock
         self._scan = scan
@@ -78,13 +83,22 @@ class AutoScan:
 
     async def _search(self, sr: Row) -> None:
         try:
-            await self._scan(sr.ref)
+            await self._scan(sr.ref, lambda context: _nothing_new(context, sr.ref))
         except XenAPIError as error:
             log.info("{name} was not searched: {error}", name=sr.name_label, error=error)
         except Exception:
             log.failure("searching {name} failed unexpectedly", name=sr.name_label)
         finally:
             self._busy.discard(sr.ref)
+
+
+async def _nothing_new(context: Context, sr: str) -> bool:
+    row = context.db.get("SR", sr)
+    with storage_errors(row):
+        storage = storage_for(context, row)
+        found, state = await storage.sr_scan(row.uuid), await storage.sr_stat(row.uuid)
+    finished = [disk for disk in found if disk["vdi"] not in context.services.making]
+    return is_known(context.db, context.db.get("SR", sr), finished, state)
 
 
 def interval(host: Row) -> float:

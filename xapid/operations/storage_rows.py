@@ -63,13 +63,43 @@ def vdi_state(db: Database, vdi: Row) -> VdiState:
 
 def record_state(tx: Transaction, sr: Row, state: SrState) -> None:
     """Take down how full an SR is."""
-    tx.update(
-        sr,
-        physical_size=state["physical_size"],
-        physical_utilisation=state["physical_utilisation"],
-        virtual_allocation=state["virtual_allocation"],
-        clustered=state["clustered"],
-    )
+    tx.update(sr, **_state_fields(state))
+
+
+def _state_fields(state: SrState) -> dict[str, Any]:
+    return {
+        "physical_size": state["physical_size"],
+        "physical_utilisation": state["physical_utilisation"],
+        "virtual_allocation": state["virtual_allocation"],
+        "clustered": state["clustered"],
+    }
+
+
+def _found_fields(state: VdiState) -> dict[str, Any]:
+    return {
+        "virtual_size": state["virtual_size"],
+        "physical_utilisation": state["physical_utilisation"],
+        "read_only": state["read_only"],
+        "is_a_snapshot": state["is_a_snapshot"],
+        "sm_config": frozenmap(state["sm_config"]),
+        "missing": False,
+    }
+
+
+def is_known(db: Database, sr: Row, found: list[VdiState], state: SrState) -> bool:
+    """Whether all that a search found is on record, and nothing else is."""
+    present = {vdi.location: vdi for vdi in disks_of(db, sr)}
+    if (
+        _DIRTY in sr.other_config
+        or not _holds(sr, _state_fields(state))
+        or {disk["location"] for disk in found} != set(present)
+    ):
+        return False
+    return all(_holds(present[disk["location"]], _found_fields(disk)) for disk in found)
+
+
+def _holds(row: Row, fields: dict[str, Any]) -> bool:
+    return all(getattr(row, name) == value for name, value in fields.items())
 
 
 def record_scan(tx: Transaction, db: Database, sr: Row, found: list[VdiState], before: Collection[str]) -> None:
@@ -79,14 +109,7 @@ def record_scan(tx: Transaction, db: Database, sr: Row, found: list[VdiState], b
     present = {vdi.location: vdi for vdi in (db.get("VDI", ref) for ref in sr.VDIs)}
     changed = []
     for state in found:
-        fields: dict[str, Any] = {
-            "virtual_size": state["virtual_size"],
-            "physical_utilisation": state["physical_utilisation"],
-            "read_only": state["read_only"],
-            "is_a_snapshot": state["is_a_snapshot"],
-            "sm_config": frozenmap(state["sm_config"]),
-            "missing": False,
-        }
+        fields = _found_fields(state)
         known = present.pop(state["location"], None)
         if known is not None:
             tx.update(known, **fields)

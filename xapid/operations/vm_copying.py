@@ -15,6 +15,7 @@ from xapid.datamodel.types import EMPTY_MAP, EPOCH, NULL_REF, frozenmap
 from xapid.operations import allowed
 from xapid.operations.context import Context
 from xapid.operations.devices import mac_from_seed
+from xapid.operations.vm_create import new_metrics
 from xapid.operations.vm_metadata import dump
 
 Way = Literal["clone", "copy", "snapshot"]
@@ -127,7 +128,9 @@ def _make_vm(tx: Transaction, context: Context, plan: Plan, disks: dict[str, str
         "power_state": "Suspended" if image != NULL_REF else "Halted",
         "suspend_VDI": image,
         "generation_id": fresh_generation(context) if source.generation_id else "",
-        "metrics": duplicate(tx, db, "VM_metrics", source.metrics),
+        "metrics": new_metrics(tx)
+        if source.metrics not in db.table("VM_metrics")
+        else duplicate(tx, db, "VM_metrics", source.metrics),
         "guest_metrics": duplicate(tx, db, "VM_guest_metrics", source.guest_metrics),
     }
     if plan.way == "snapshot":
