@@ -8,10 +8,12 @@ from pathlib import Path
 
 import attrs
 import pytest
+from twisted.internet.defer import ensureDeferred
 
 from xapid.database.journal import Seal
 from xapid.pool.copies import FILE, Arriving, Copy, CopyStore, load, make, pieces
 from xapid.testing.in_process import Server, config
+from xapid.testing.neighbours import Street
 
 
 @pytest.fixture
@@ -103,3 +105,17 @@ def test_a_copy_on_disk_is_sealed_and_outlives_a_restart(tmp_path: Path, pools: 
         _ = other.newest
     again.forget()
     assert not (tmp_path / FILE).exists()
+
+
+def test_a_copy_for_the_next_coordinator_waits_for_those_that_are_under_way(street: Street) -> None:
+    a, b = street.pool(2)
+    federation = a.federation
+    place = federation.membership.find(b.host)
+    copy = copy_of(a)
+    sending = [
+        ensureDeferred(federation.copying.send_to([place], True)),
+        ensureDeferred(federation.copying.give(place, attrs.evolve(copy, epoch=77))),
+    ]
+    street.clock.pass_time(5)
+    assert [street.clock.wait_for(each) for each in sending] == [[], None]
+    assert b.federation._store.newest.epoch == 77

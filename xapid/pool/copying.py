@@ -79,14 +79,21 @@ class Copying:
         failed = []
         for place in wanting:
             try:
-                await self.give(place, copy)
+                await self._give(place, copy)
             except AgentFailure as failure:
                 log.warn("{host} did not get its copy of the database: {failure}", host=place.host, failure=failure)
                 failed.append(place)
         return failed
 
     async def give(self, place: Place, copy: Copy) -> None:
-        """Give one daemon this copy. Raises AgentFailure."""
+        """Give one daemon this copy, when those that are under way have arrived: it is the newest. Raises AgentFailure."""
+        await self._turn.acquire()
+        try:
+            await self._give(place, copy)
+        finally:
+            self._turn.release()
+
+    async def _give(self, place: Place, copy: Copy) -> None:
         tell = self._common.tell
         head = {"generation": copy.generation, "epoch": copy.epoch, "size": len(copy.body)}
         read_answer(await tell(place, f"{COPY}begin", orjson.dumps(head)))
