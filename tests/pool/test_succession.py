@@ -50,6 +50,15 @@ def designate(street: Street, coordinator: Neighbour, target: Neighbour) -> None
 # Handed over --------------------------------------------------------------------------------------------------------
 
 
+def test_a_former_coordinator_serves_as_a_member_at_once(street: Street, three: list[Neighbour]) -> None:
+    a, b, _ = three
+    api = a.session().xenapi
+    api.pool.designate_new_master(api.host.get_by_uuid(b.host))
+    street.clock.pass_time(2)
+    assert a.federation.common.role.emergency is None
+    assert refused(a.client().login_with_password, "root", a.config.root_password) == ["HOST_IS_SLAVE", b.address]
+
+
 def test_everything_goes_on_under_another_coordinator(street: Street, three: list[Neighbour]) -> None:
     """Objects, running VMs and the password are the same, and the former coordinator is a member like the others."""
     a, b, c = three

@@ -280,10 +280,10 @@ class Succession:
         self._keep(PROPOSAL, None)
         common.left()
         common.role.emergency = None
+        common.clock.callLater(0, common.peers.hang_up)  # before a hello is said, which would be lost with its connection
         self._following.start()
         if led:
             common.role_changed(False)
-        common.clock.callLater(0, common.peers.hang_up)
 
     def _forget_others(self) -> None:
         """What is on record of hosts of other daemons is the new coordinator's: here, hosts on record are this daemon's own."""
