@@ -226,7 +226,7 @@ def test_what_cannot_be_is_refused(daemon: Daemon, api: Any) -> None:
     assert ended(api, task)["error_info"][0] == "INTERNAL_ERROR"
 
 
-def test_a_disk_that_a_vm_uses_is_not_written_to(daemon: Daemon, api: Any) -> None:
+def test_a_disk_that_a_vm_uses_is_neither_written_to_nor_read_while_the_vm_is_awake(daemon: Daemon, api: Any) -> None:
     disk = make(api)
     vm = api.VM.clone(api.VM.get_by_name_label("Other install media")[0], "user")
     api.VM.provision(vm)
@@ -237,6 +237,14 @@ def test_a_disk_that_a_vm_uses_is_not_written_to(daemon: Daemon, api: Any) -> No
     task = api.task.create("export", "")
     assert request(daemon, "GET", target(api, "export_raw_vdi", task, vdi=disk))[0] == 500
     assert ended(api, task)["error_info"][:2] == ["VDI_IN_USE", disk]
+    until(lambda: "checkpoint" in api.VM.get_allowed_operations(vm))
+    checkpoint = api.VM.checkpoint(vm, "asleep")
+    taken = next(api.VBD.get_VDI(vbd) for vbd in api.VM.get_VBDs(checkpoint) if api.VBD.get_type(vbd) == "Disk")
+    assert "copy" not in api.VDI.get_allowed_operations(taken)
+    api.VM.suspend(vm)
+    assert get(daemon, api, taken) == get(daemon, api, disk) == bytes(len(CONTENTS))
+    assert put(daemon, api, CONTENTS, vdi=disk)["status"] == "success"
+    assert get(daemon, api, disk) == CONTENTS
 
 
 def test_clients_are_sent_to_a_host_that_has_the_sr(daemon: Daemon, api: Any) -> None:

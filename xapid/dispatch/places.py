@@ -11,6 +11,7 @@ from xapid.datamodel.catalogue import Entry, locked_path
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.schema import THE_HOST, THE_POOL, Forward
 from xapid.datamodel.types import NULL_REF, Record, Ref, ref_class
+from xapid.operations import disk_contents
 from xapid.operations.services import Services
 
 
@@ -20,6 +21,15 @@ class Mark:
 
     row: Row
     operation: str
+
+
+def marks_for_reading(db: Database, disk: Row) -> list[Mark]:
+    """What is busy while a disk is read for a client: the disk, as with a copy.
+
+    Unlike a copy, disks of suspended VMs are read, and so those of checkpoints: nothing writes to them. They are not marked.
+    """
+    attached = any(vbd is not None and vbd.currently_attached for vbd in map(db.table("VBD").find, disk.VBDs))
+    return [] if attached and not disk_contents.users(db, disk) else [Mark(disk, "copy")]
 
 
 @attrs.frozen

@@ -12,11 +12,11 @@ from typing import Final
 from xapid.database import Database, Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import Ref
-from xapid.dispatch.places import Mark, hosts_of_sr
+from xapid.dispatch.places import hosts_of_sr, marks_for_reading
 from xapid.http import transfers
 from xapid.http.exchange import Exchange, Serve
 from xapid.http.work import Works
-from xapid.operations import allowed, vdi_transfer
+from xapid.operations import allowed, disk_contents, vdi_transfer
 from xapid.operations.vdi_transfer import FORMATS, Incoming
 from xapid.wire.xmlrpc import value_text
 
@@ -57,7 +57,8 @@ class VdiActions:
             disk = self._disk(query.get("vdi", ""))
             filename = f"{disk.uuid}.{format_}"
             base = self._disk(query["base"]) if query.get("base") else None
-            async with self._works.dispatcher.work(work.session, work.task, exchange.origin, Mark(disk, "copy")) as context:
+            marks = marks_for_reading(self._db, disk)
+            async with self._works.dispatcher.work(work.session, work.task, exchange.origin, *marks) as context:
                 pieces = vdi_transfer.give_out(context, disk, format_, base)
                 async for piece in pieces:
                     if not exchange.started:
@@ -139,7 +140,6 @@ def _unknown(query: Mapping[str, str]) -> XenAPIError:
 
 
 def _assert_writable(db: Database, disk: Row) -> None:
-    """Errors: VDI_IN_USE, for disks that any VM has attached."""
-    vbds = (db.table("VBD").find(ref) for ref in disk.VBDs)
-    if any(vbd is not None and (vbd.currently_attached or vbd.reserved) for vbd in vbds):
+    """Errors: VDI_IN_USE, for disks that any VM has attached that is not suspended."""
+    if disk_contents.users(db, disk):
         raise XenAPIError("VDI_IN_USE", disk.ref, "import")

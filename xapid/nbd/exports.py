@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from xapid.database import Database
 from xapid.datamodel.errors import XenAPIError
 from xapid.dispatch.pipeline import Dispatcher
-from xapid.dispatch.places import Mark
+from xapid.dispatch.places import marks_for_reading
 from xapid.nbd.protocol import Disk
 from xapid.operations import disk_contents
 from xapid.operations.services import Services
@@ -48,7 +48,7 @@ class Exports:
         session.watch(revoked)
         try:
             async with (
-                self._dispatcher.work(session, task, origin, Mark(disk, "copy")),
+                self._dispatcher.work(session, task, origin, *marks_for_reading(db, disk)),
                 disk_contents.reading(db, services.agents, disk) as reader,
             ):
                 yield reader

@@ -105,6 +105,13 @@ class Writer:
             return record(tx, self._db, state, **self._fields)
 
 
+def users(db: Database, disk: Row) -> list[Row]:
+    """The VBDs through which VMs read and write a disk now, or are about to. Those of suspended VMs and checkpoints do not."""
+    vbds = [vbd for vbd in map(db.table("VBD").find, disk.VBDs) if vbd is not None]
+    attached = [vbd for vbd in vbds if vbd.currently_attached and db.get("VM", vbd.VM).power_state != "Suspended"]
+    return attached + [vbd for vbd in vbds if vbd.reserved]
+
+
 @asynccontextmanager
 async def reading(db: Database, agents: Agents, disk: Row, base: Row | None = None) -> AsyncIterator[Reader]:
     """Hold a disk still; ``base`` (of the same SR) is what it is compared to."""
