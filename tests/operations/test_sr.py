@@ -166,6 +166,23 @@ def test_probing_answers_with_a_list_of_srs(api, host):
     assert api.SR.probe_ext(host, {"provider": "hba", "SCSIid": "3"}, "gfs2", {})[0]["complete"] is True
 
 
+@pytest.mark.parametrize(("kind", "config"), [("iscsi", {"target": "t", "targetIQN": "iqn.2026-01.example:t"}), ("hba", {})])
+def test_where_each_disk_is_a_lun_disks_are_made_and_nothing_else(api, host, kind, config):
+    sr = api.SR.create(host, config, "0", "luns", "", kind, "user", True, {})
+    record = {"type": "user", "sharable": False, "read_only": False, "other_config": {}}
+    vdi = api.VDI.create({"SR": sr, "virtual_size": str(8 << 20), **record})
+    assert api.VDI.get_allowed_operations(vdi) == ["copy", "destroy", "forget"]
+    assert int(api.VDI.get_physical_utilisation(vdi)) >= 8 << 20
+    for call in (lambda: api.VDI.snapshot(vdi), lambda: api.VDI.resize(vdi, str(16 << 20))):
+        assert refused(call) == ["SR_OPERATION_NOT_SUPPORTED", sr]
+    api.VDI.destroy(vdi)
+
+
+def test_an_sr_in_memory_has_no_disks_made(api, host):
+    sr = api.SR.create(host, {"location": "/dev/shm/sr"}, "0", "memory", "", "shm", "user", False, {})
+    assert "vdi_create" not in api.SR.get_allowed_operations(sr)
+
+
 def test_supported_types_are_those_of_the_drivers(api):
     assert set(api.SR.get_supported_types()) == {row["type"] for row in api.SM.get_all_records().values()}
 

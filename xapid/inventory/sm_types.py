@@ -54,6 +54,9 @@ _TARGET: Final = {
     "usediscoverynumber": "which of several discovered targets to use",
 }
 
+_LUNS: Final = "SR_PROBE VDI_CREATE VDI_DELETE VDI_ATTACH VDI_DETACH VDI_INTRODUCE"
+_RAW: Final = ("iso", "udev", "iscsi", "hba", "shm")
+
 STORAGE_TYPES: Final = (
     StorageType("ext", "Local EXT3 VHD", "Disks as files on local devices with a file system",
                 f"{_VHD} VDI_UPDATE VDI_GENERATE_CONFIG VDI_RESET_ON_BOOT/2 SR_SUPPORTS_LOCAL_CACHING THIN_PROVISIONING "
@@ -96,6 +99,12 @@ STORAGE_TYPES: Final = (
     StorageType("udev", "udev", "Devices that come and go on the host",
                 "VDI_INTRODUCE VDI_ATTACH VDI_DETACH VDI_UPDATE SR_UPDATE",
                 {"location": "the directory of links to the devices"}),
+    StorageType("iscsi", "iSCSI", "Each disk is a LUN of an iSCSI target", _LUNS,
+                {**_TARGET, "force_tapdisk": "whether disks are opened as files are"}),
+    StorageType("hba", "HBA LUN-per-VDI driver", "Each disk is a LUN that the host's adapters see", _LUNS,
+                {"type": "the kind of adapter"}),
+    StorageType("shm", "SHM", "Disks in the memory of the host",
+                "VDI_ATTACH VDI_DETACH VDI_CLONE VDI_SNAPSHOT SR_SCAN SR_ATTACH SR_DETACH", {"location": "the directory"}),
     StorageType("dummy", "dummy", "Disks without content, for tests",
                 "SR_PROBE VDI_CREATE VDI_DELETE VDI_ATTACH VDI_DETACH VDI_ACTIVATE VDI_DEACTIVATE VDI_CLONE VDI_SNAPSHOT "
                 "VDI_RESIZE VDI_INTRODUCE VDI_MIRROR"),
@@ -119,5 +128,5 @@ def create_storage_types(build: Build) -> None:
             features=kind.features,
             driver_filename=f"/opt/xensource/sm/{kind.driver or kind.type.upper() + 'SR'}",
             required_cluster_stack=list(kind.cluster_stack),
-            supported_image_formats=["raw"] if kind.type in ("iso", "udev") else ["vhd"],
+            supported_image_formats=["raw"] if kind.type in _RAW else ["vhd"],
         )

@@ -56,6 +56,10 @@ def refused(place, type_, config):
         ("gfs2", {"provider": "iscsi"}, 95),
         ("gfs2", {"provider": "iscsi", "target": "t", "targetIQN": "wrong"}, 96),
         ("udev", {}, 94),
+        ("shm", {}, 94),
+        ("iscsi", {}, 95),
+        ("iscsi", {"target": "t"}, 96),
+        ("iscsi", {"target": "t", "targetIQN": "wrong"}, 96),
     ],
 )
 def test_each_missing_or_wrong_key_has_its_error(place, type_, config, number):

@@ -209,7 +209,7 @@ class SimulatedContents:
 
 def is_thick(type_: str) -> bool:
     """Whether disks of such an SR take their whole size at once."""
-    return type_.startswith("lvm")
+    return type_.startswith(("lvm", "iscsi", "hba"))
 
 
 def _clipped(ranges: list[tuple[int, int]], start: int, size: int) -> list[tuple[int, int]]:

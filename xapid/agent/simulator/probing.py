@@ -29,6 +29,8 @@ _IDENTITY: Final[Mapping[str, tuple[str, ...]]] = {
     "nfs": ("server", "serverpath"),
     "smb": ("server",),
     "file": ("location",),
+    "shm": ("location",),
+    "iscsi": ("target", "targetIQN"),
 }
 """The keys that say where an SR is."""
 _ON_DEVICES: Final = frozenset({"ext", "lvm", "lvmoiscsi", "lvmohba", "gfs2"})
@@ -182,6 +184,7 @@ _RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "ext": (_DEVICE, ("device", 91, _device, "that is no device of this host")),
     "lvm": (_DEVICE, ("device", 91, _device, "that is no device of this host")),
     "lvmoiscsi": _ISCSI,
+    "iscsi": (_TARGET, _IQN),
     "gfs2": (("provider", 90, _provider, "it is iscsi or hba"),),
     "lvmohba": (_LUN,),
     "nfs": (
@@ -191,6 +194,7 @@ _RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     ),
     "smb": (("server", 102, _present, "no share is named"), ("server", 111, _share, "a share is named as //server/path")),
     "file": (("location", 94, _present, "no directory is named"),),
+    "shm": (("location", 94, _present, "no directory is named"),),
     "iso": (("location", 220, _present, "no place is named"),),
     "udev": (("location", 94, _present, "no directory is named"),),
 }
@@ -230,6 +234,7 @@ def _luns(config: Config) -> ElementTree.Element:
 _CHOICES: Final[Mapping[tuple[str, str], Callable[[Config], ElementTree.Element]]] = {
     ("nfs", "SR_BACKEND_FAILURE_101"): _exports,
     ("lvmoiscsi", "SR_BACKEND_FAILURE_96"): _targets,
+    ("iscsi", "SR_BACKEND_FAILURE_96"): _targets,
     ("lvmoiscsi", "SR_BACKEND_FAILURE_107"): _luns,
     ("lvmohba", "SR_BACKEND_FAILURE_107"): _luns,
 }
