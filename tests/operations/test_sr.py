@@ -151,6 +151,27 @@ def test_scanning_finds_and_loses_disks(api, host, xapid_server):
     assert api.SR.get_VDIs(sr) == []
 
 
+def test_the_coordinator_works_on_what_several_hosts_have(api):
+    (sr,) = api.SR.get_by_name_label("Shared storage")
+    record = {"SR": sr, "virtual_size": str(8 << 20), "type": "user", "sharable": False, "read_only": False, "other_config": {}}
+    vdi = api.VDI.create(record)
+    coordinator = api.pool.get_master(api.pool.get_all()[0])
+    own = next(pbd for pbd in api.SR.get_PBDs(sr) if api.PBD.get_host(pbd) == coordinator)
+    others = [pbd for pbd in api.SR.get_PBDs(sr) if pbd != own]
+    calls = [
+        (api.SR.scan, sr), (api.SR.update, sr), (api.VDI.create, record), (api.VDI.set_name_label, vdi, "x"),
+        (api.VDI.snapshot, vdi), (api.VDI.destroy, vdi),
+    ]  # fmt: skip
+    api.PBD.unplug(own)
+    for call, *args in calls:
+        assert refused(call, *args) == ["SR_HAS_NO_PBDS", sr]
+    api.PBD.plug(own)
+    for pbd in others:
+        api.PBD.unplug(pbd)
+    for call, *args in calls:
+        call(*args)
+
+
 def test_scanning_the_iso_library_keeps_its_images(api):
     (library,) = api.SR.get_by_name_label("ISO library")
     before = set(api.SR.get_VDIs(library))

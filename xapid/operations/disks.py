@@ -46,6 +46,18 @@ def storage_for(context: Context, *srs: Row) -> IStorage:
     return context.agent(host_with(context.db, context.host, *srs)).storage
 
 
+def storage_of(context: Context, sr: Row) -> IStorage:
+    """The storage agent for work on an SR, or on disks of it: the coordinator's, where several hosts are to have the SR.
+
+    Errors: SR_HAS_NO_PBDS also where the coordinator's host is the one that it is not plugged on; those of :func:`storage_for`.
+    """
+    pbds = [pbd for ref in sr.PBDs if (pbd := context.db.table("PBD").find(ref)) is not None]
+    coordinators = {pool.master for pool in context.db.table("pool")}
+    if len(pbds) > 1 and not any(pbd.currently_attached and pbd.host in coordinators for pbd in pbds):
+        raise XenAPIError("SR_HAS_NO_PBDS", sr.ref)
+    return storage_for(context, sr)
+
+
 def spec_of(vdi: Row, uuid: str, *, read_only: bool, sm_config: dict[str, str] | None = None) -> VdiSpec:
     """A new disk ``uuid`` like ``vdi``, as an agent is to make it."""
     return VdiSpec(

@@ -14,7 +14,7 @@ from xapid.operations import allowed
 from xapid.operations.attachments import hang_blob
 from xapid.operations.cabling import the_pool
 from xapid.operations.context import Context
-from xapid.operations.disks import storage_errors, storage_for
+from xapid.operations.disks import storage_errors, storage_of
 from xapid.operations.measures import of_sr
 from xapid.operations.replication import disable, enable
 from xapid.operations.storage_rows import (
@@ -139,7 +139,7 @@ def forget(context: Context, sr: str) -> None:
 async def update(context: Context, sr: str) -> None:
     row = context.db.get("SR", sr)
     with storage_errors(row):
-        state = await storage_for(context, row).sr_stat(row.uuid)
+        state = await storage_of(context, row).sr_stat(row.uuid)
     with context.db.transaction() as tx:
         record_state(tx, context.db.get("SR", sr), state)
 
@@ -149,7 +149,7 @@ async def scan(context: Context, sr: str) -> None:
     row = db.get("SR", sr)
     before = row.VDIs
     with storage_errors(row):
-        storage = storage_for(context, row)
+        storage = storage_of(context, row)
         found = await storage.sr_scan(row.uuid)
         state = await storage.sr_stat(row.uuid)
     with db.transaction() as tx:

@@ -13,7 +13,7 @@ from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import NULL_REF
 from xapid.operations import allowed, disks
 from xapid.operations.context import Context
-from xapid.operations.disks import named, storage_errors, storage_for
+from xapid.operations.disks import named, storage_errors, storage_for, storage_of
 from xapid.operations.vdi_metadata import generate_config, open_database, read_database_pool_uuid
 from xapid.operations.vdi_migrate import pool_migrate
 from xapid.operations.vdi_nbd import get_nbd_info
@@ -52,11 +52,11 @@ def _sr_of(db: Database, vdi: Row) -> Row:
 
 
 def _place(context: Context, vdi: str) -> tuple[Row, Row, IStorage]:
-    """A disk, its SR, and an agent that reaches both. Errors: VDI_NOT_MANAGED, those of :func:`storage_for`."""
+    """A disk, its SR, and an agent that reaches both. Errors: VDI_NOT_MANAGED, those of :func:`storage_of`."""
     disk = context.db.get("VDI", vdi)
     disks.assert_managed(disk)
     sr = _sr_of(context.db, disk)
-    return disk, sr, storage_for(context, sr)
+    return disk, sr, storage_of(context, sr)
 
 
 async def create(context: Context, args: dict[str, Any]) -> str:
@@ -74,7 +74,7 @@ async def create(context: Context, args: dict[str, Any]) -> str:
         sm_config=dict(args["sm_config"]),
     )
     with storage_errors(sr):
-        state = await storage_for(context, sr).vdi_create(sr.uuid, spec)
+        state = await storage_of(context, sr).vdi_create(sr.uuid, spec)
     other_config = args["other_config"]
     if "content_id" not in other_config:
         other_config = other_config.with_item("content_id", context.ids.uuid())
@@ -96,7 +96,7 @@ async def forget(context: Context, vdi: str) -> None:
     sr = _sr_of(db, disk)
     if any(db.get("PBD", ref).currently_attached for ref in sr.PBDs):
         with storage_errors(sr, disk):
-            await storage_for(context, sr).vdi_forget(sr.uuid, disk.uuid)
+            await storage_of(context, sr).vdi_forget(sr.uuid, disk.uuid)
     with db.transaction() as tx:
         disks.remove(tx, db, disk, vbds=False)
 
@@ -189,7 +189,7 @@ async def checksum(context: Context, self: str) -> str:
     disk = db.get("VDI", self)
     sr = _sr_of(db, disk)
     with storage_errors(sr, disk):
-        return await storage_for(context, sr).vdi_checksum(sr.uuid, disk.uuid)
+        return await storage_of(context, sr).vdi_checksum(sr.uuid, disk.uuid)
 
 
 async def revert(context: Context, snapshot: str) -> None:
@@ -198,7 +198,7 @@ async def revert(context: Context, snapshot: str) -> None:
     disk = db.get("VDI", kept.snapshot_of)
     sr = _sr_of(db, kept)
     with storage_errors(sr, disk):
-        storage = storage_for(context, sr)
+        storage = storage_of(context, sr)
         state = await storage.vdi_revert(sr.uuid, kept.uuid, disk.uuid)
         await disks.settle(db, storage, sr, disk, state)
 
@@ -227,7 +227,7 @@ async def introduce(context: Context, *params: Any) -> str:
         sm_config=dict(fields["sm_config"]),
     )
     with storage_errors(sr):
-        state = await storage_for(context, sr).vdi_introduce(sr.uuid, found)
+        state = await storage_of(context, sr).vdi_introduce(sr.uuid, found)
     with db.transaction() as tx:
         return disks.record(tx, db, state, **{**fields, "uuid": state["vdi"]})
 
@@ -246,7 +246,7 @@ async def _rename(context: Context, ref: str, **change: str) -> None:
     sr = _sr_of(db, vdi)
     names = {"name_label": vdi.name_label, "name_description": vdi.name_description, **change}
     with storage_errors(sr, vdi):
-        storage = storage_for(context, sr)
+        storage = storage_of(context, sr)
         await storage.vdi_set_name(sr.uuid, vdi.uuid, names["name_label"], names["name_description"])
     with db.transaction() as tx:
         tx.update(ref, **change)
