@@ -34,15 +34,6 @@ def test_what_a_setting_cannot_be_is_refused_and_changes_nothing(api, vm, setter
     assert api.VM.get_record(vm) == before
 
 
-def test_a_vm_is_not_made_with_a_priority_that_there_is_not(api, vm):
-    record, before = api.VM.get_record(vm), api.VM.get_all()
-    expected = ["INVALID_VALUE", "ha_restart_priority", "always"]
-    assert refused(api.VM.create, record | {"ha_restart_priority": "always"}) == expected
-    assert api.VM.get_all() == before
-    for priority in ("restart", "best-effort", ""):
-        assert api.VM.get_ha_restart_priority(api.VM.create(record | {"ha_restart_priority": priority})) == priority
-
-
 def test_the_kind_of_domain_and_the_old_switch_follow_each_other(api, vm):
     """And the memory overhead follows both."""
     overhead = int(api.VM.get_memory_overhead(vm))

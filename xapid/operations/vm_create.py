@@ -14,16 +14,12 @@ from xapid.operations.disks import remove_vbd
 from xapid.placement.memory import domain_type_for, overhead_of
 
 FRESH_UTILISATION = frozenmap({0: 0.0})
-PRIORITIES = ("restart", "best-effort", "")
-"""What becomes of a VM whose host fails."""
 VENDOR_DEVICE_PLATFORM = 2
 """The first virtual hardware that has the device for which Windows finds drivers by itself."""
 
 
 def create(context: Context, args: dict[str, Any]) -> str:
     db = context.db
-    if args["ha_restart_priority"] not in PRIORITIES:
-        raise XenAPIError("INVALID_VALUE", "ha_restart_priority", args["ha_restart_priority"])
     suspended = args["power_state"] == "Suspended"
     complete = args["suspend_VDI"] in db.table("VDI") and args["last_booted_record"] and args["last_boot_CPU_flags"]
     with db.transaction() as tx:

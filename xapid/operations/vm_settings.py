@@ -12,10 +12,11 @@ from xapid.operations.agent_errors import translated
 from xapid.operations.anti_affinity import watch_groups
 from xapid.operations.context import Context
 from xapid.operations.map_fields import add_key, remove_key, set_map
-from xapid.operations.vm_create import PRIORITIES, platform_version
+from xapid.operations.vm_create import platform_version
 from xapid.placement.choice import assert_agile as assert_moves_freely
 from xapid.placement.memory import domain_type_for, overhead_of
 
+_PRIORITIES: Final = ("restart", "best-effort", "")
 _EFI_VARIABLES: Final = "EFI-variables"
 
 
@@ -66,7 +67,7 @@ def set_shutdown_delay(context: Context, self: str, value: int) -> None:
 
 def set_ha_restart_priority(context: Context, self: str, value: str) -> None:
     vm = context.db.get("VM", self)
-    if value not in PRIORITIES:
+    if value not in _PRIORITIES:
         raise XenAPIError("INVALID_VALUE", "ha_restart_priority", value)
     if value == "restart" and _ha_is_on(context):
         assert_moves_freely(context.db, vm)
