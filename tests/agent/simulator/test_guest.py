@@ -20,6 +20,18 @@ def test_a_thousand_interfaces_of_a_network_have_a_thousand_addresses_in_one_ran
     assert len({address.split(".")[1] for address in addresses}) == 1
 
 
+def test_a_network_that_has_seen_more_interfaces_than_addresses_gives_those_of_the_longest_gone_again():
+    plan = AddressPlan(many=100)
+    lasting = plan.lease("net", "lasting")
+    seen = set()
+    for n in range(1000):
+        seen.add(plan.lease("net", f"mac {n}"))
+        assert plan.lease("net", "lasting") == lasting
+    assert len(seen) > 900
+    assert len({plan.lease("net", f"mac {n}") for n in range(901, 1000)} | {lasting}) == 100
+    assert len(plan._taken) == 100
+
+
 @pytest.mark.parametrize(
     ("template", "settings", "distro"),
     [

@@ -21,12 +21,17 @@ simulator.os            ``linux`` or ``windows``; otherwise guessed from the tem
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from collections import OrderedDict
+from typing import Final, Literal
 
 import attrs
 
 from xapid.agent.simulator import systems
 from xapid.agent.values import GuestReport, NicConfig, VmConfig
+
+HOSTS: Final = 254
+INTERFACES: Final = HOSTS * HOSTS // 2
+"""Of one range, so that a free address is found quickly."""
 
 Reaction = Literal["obeys", "ignored", "hangs"]
 
@@ -37,29 +42,38 @@ FEATURES = (
 
 
 class AddressPlan:
-    """Gives every network of a simulated pool an IPv4 range of its own, and every interface on it an address for good."""
+    """Gives every network of a simulated pool an IPv4 range of its own, and every interface on it an address.
 
-    def __init__(self) -> None:
-        self._leases: dict[tuple[str, str], str] = {}
+    An interface keeps its address until so ``many`` others of its range have asked since: a pool may see any number of them.
+    """
+
+    def __init__(self, many: int = INTERFACES) -> None:
+        self._many = many
+        self._ranges: dict[int, OrderedDict[tuple[str, str], str]] = {}
+        """The addresses by network and MAC, of which those that were asked for last come last."""
         self._taken: set[str] = set()
 
     def lease(self, network: str, mac: str) -> str:
         """The address of the interface ``mac`` on ``network``: the same whenever and wherever it is asked for."""
+        second = hashlib.sha256(network.encode()).digest()[0]
+        leases = self._ranges.setdefault(second, OrderedDict())
         key = (network, mac.lower())
-        if key not in self._leases:
-            second = hashlib.sha256(network.encode()).digest()[0]
-            number = int.from_bytes(hashlib.sha256(mac.lower().encode()).digest()[:2])
-            address = self._address(second, number)
-            while address in self._taken:
-                number += 1
-                address = self._address(second, number)
-            self._leases[key] = address
-            self._taken.add(address)
-        return self._leases[key]
+        if key in leases:
+            leases.move_to_end(key)
+            return leases[key]
+        if len(leases) >= self._many:
+            _, given_back = leases.popitem(last=False)
+            self._taken.discard(given_back)
+        number = int.from_bytes(hashlib.sha256(mac.lower().encode()).digest()[:2])
+        while (address := self._address(second, number)) in self._taken:
+            number += 1
+        leases[key] = address
+        self._taken.add(address)
+        return address
 
     @staticmethod
     def _address(second: int, number: int) -> str:
-        return f"10.{second}.{number // 254 % 254 + 1}.{number % 254 + 1}"
+        return f"10.{second}.{number // HOSTS % HOSTS + 1}.{number % HOSTS + 1}"
 
 
 @attrs.frozen
