@@ -311,3 +311,64 @@ def test_references_in_errors_that_nobody_explains_are_told_by_name(xe):
     pool = xe.good("pool-list", "--minimal").line
     err = xe("pool-enable-local-storage-caching", f"uuid={pool}").err
     assert "OpaqueRef" not in err and host in err
+
+
+# What parameters say -----------------------------------------------------------------------------------------------------
+
+
+def test_tags_are_told_with_commas_between_them_and_found_one_by_one(xe, vm):
+    for tag in ("one", "two"):
+        xe.good("vm-param-add", f"uuid={vm}", "param-name=tags", f"param-key={tag}")
+    assert sorted(xe.good("vm-param-get", f"uuid={vm}", "param-name=tags").line.split(", ")) == ["one", "two"]
+    assert xe.good("vm-list", "tags:contains=two", "--minimal").line == vm
+    host = hosts(xe)[0]
+    assert "; " in xe.good("host-param-get", f"uuid={host}", "param-name=capabilities").line
+
+
+def test_what_a_vm_does_not_have_is_told_in_words_of_its_own(xe, vm):
+    made = xe.good("vm-create", "name-label=bare").line
+    for name, value in (("has-vendor-device", "false"), ("hardware-platform-version", "0"), ("generation-id", "")):
+        assert xe.good("vm-param-get", f"uuid={made}", f"param-name={name}").line == value
+    cd = xe.good("vbd-create", f"vm-uuid={made}", "device=3", "type=CD", "mode=RO").line
+    assert xe.good("vbd-param-get", f"uuid={cd}", "param-name=vdi-name-label").line == "<EMPTY>"
+    assert xe.good("vm-param-get", f"uuid={made}", "param-name=memory-target").line == "0"
+    row = xe.server.pool.db.table("VM").by_uuid(made)
+    with xe.server.pool.db.transaction() as tx:
+        tx.update(row, metrics="OpaqueRef:NULL")
+    told = {name: xe.good("vm-param-get", f"uuid={made}", f"param-name={name}").line for name in ("hvm", "start-time")}
+    assert told == {"hvm": "false", "start-time": "<unknown time>"}
+    xe.good("vm-destroy", f"uuid={made}")
+
+
+def test_addresses_of_cards_are_found_in_capitals_and_small_letters(xe):
+    mac, uuid = (
+        xe.good("pif-list", f"params={name}", "management=true", "--minimal").line.split(",")[0] for name in ("MAC", "uuid")
+    )
+    assert mac != mac.upper()
+    assert xe.good("pif-list", f"MAC={mac.upper()}", "management=true", "--minimal").line == uuid
+
+
+def test_properties_of_cards_and_strings_of_the_bios_are_set_by_key(xe, vm):
+    pif = xe.good("pif-list", "device=eth1", "VLAN=-1", "--minimal").line.split(",")[0]
+    xe.good("pif-param-set", f"uuid={pif}", "properties:gro=on")
+    assert xe.good("pif-param-get", f"uuid={pif}", "param-name=properties", "param-key=gro").line == "on"
+    xe.good("vm-param-set", f"uuid={vm}", "bios-strings:bios-vendor=a", "bios-strings:bios-version=b")
+    strings = xe.good("vm-param-get", f"uuid={vm}", "param-name=bios-strings").line
+    assert {"bios-vendor: a", "bios-version: b"} <= set(strings.split("; "))
+    refused = xe("host-param-set", f"uuid={hosts(xe)[0]}", "software-version:x=y")
+    assert refused.err == "Error: Map field 'software-version' is read-only.\n"
+
+
+def test_the_scheduler_is_told_only_what_it_understands(xe, vm):
+    assert xe("vm-param-set", f"uuid={vm}", "VCPUs-params:nosuch=1").err.startswith("Error: Failed to add parameter 'nosuch'")
+    xe.good("vm-param-set", f"uuid={vm}", "VCPUs-params:weight=512")
+    assert xe.good("vm-param-get", f"uuid={vm}", "param-name=VCPUs-params").line == "weight: 512"
+
+
+def test_there_are_commands_only_for_what_can_be_done(xe):
+    names = [f"{of}-param-{verb}" for of in ("secret", "message", "role", "bond", "vm") for verb in ("set", "add", "clear")]
+    known = {name for name in names if not xe(name).err.startswith("Unknown command")}
+    assert known == {
+        "secret-param-set", "secret-param-clear", "bond-param-set", "bond-param-clear", "vm-param-set", "vm-param-add",
+        "vm-param-clear",
+    }  # fmt: skip

@@ -50,7 +50,7 @@ def test_an_object_is_given_by_its_uuid(xe, vm):
         ("is-a-template=perhaps", "Parameter is-a-template must be a boolean (true or false)"),
         ("power-state=running", "Field 'power-state' is read-only."),
         ("allowed-operations:x=y", "Cannot param-set on set fields"),
-        ("bios-strings:x=y", "Map field 'bios-strings' is read-only."),
+        ("os-version:x=y", "Map field 'os-version' is read-only."),
         ("other-config=x", "Field 'other-config' is a map or set. use the 'name:key=value' syntax."),
     ],
 )

@@ -8,7 +8,7 @@ import attrs
 
 from xapid.cli.api import Api
 from xapid.cli.records import reading
-from xapid.cli.records.declared import Parameter, Record
+from xapid.cli.records.declared import Parameter, Record, older_spelling
 from xapid.database import Row
 
 
@@ -43,20 +43,17 @@ async def _passes(api: Api, record: Record, parameter: Parameter, key: str, row:
         return (await reading.pairs(api, record, parameter, row)).get(key) == wanted.value
     if key == "contains":
         return wanted.value in await reading.items(api, record, parameter, row)
-    return await reading.text(api, record, parameter, row) == wanted.value
+    text = await reading.text(api, record, parameter, row)
+    return text == wanted.value or (parameter.is_caseless and text.lower() == wanted.value.lower())
 
 
 def _find(record: Record, name: str) -> tuple[Parameter | None, str]:
     """The parameter and key that a filter names."""
     if name in record.by_name:
         return record.by_name[name], ""
-    base, _, key = name.partition(":")
+    base, colon, key = name.partition(":")
     parameter = record.by_name.get(base)
-    if parameter is not None and key and (parameter.is_map or (parameter.is_set and key == "contains")):
-        return parameter, key
-    for each in record.parameters:
-        if each.is_map and name.startswith(f"{each.name}-"):
-            return each, name.removeprefix(f"{each.name}-")
-        if each.is_set and name == f"{each.name}-contains":
-            return each, "contains"
+    found = (parameter, key) if colon and parameter is not None else older_spelling(record, name)
+    if found is not None and found[1] and (found[0].is_map or (found[0].is_set and found[1] == "contains")):
+        return found
     return None, ""

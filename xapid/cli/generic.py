@@ -39,23 +39,20 @@ def commands() -> Iterator[Command]:
             _param_get(record),
             "Show one parameter, or one key of a map.",
         )
-        if record.is_writable:
-            yield from _writers(record, listing)
+        yield from _writers(record, listing.name)
 
 
-def _writers(record: Record, listing: Listing) -> Iterator[Command]:
-    name = listing.name
-    yield _command(f"{name}-param-set", "uuid", _param_set(record), "Set parameters: name=value, or name:key=value for maps.")
-    yield _command(
-        f"{name}-param-add", "uuid param-name [param-key]", _param_add(record), "Add param-key to a set, or key=value to a map."
-    )
-    yield _command(
-        f"{name}-param-remove",
-        "uuid param-name param-key",
-        _param_remove(record),
-        "Remove an item of a set, or a key of a map.",
-    )
-    yield _command(f"{name}-param-clear", "uuid param-name", _param_clear(record), "Empty a set, a map or a text.")
+def _writers(record: Record, name: str) -> Iterator[Command]:
+    if record.is_settable:
+        doc = "Set parameters: name=value, or name:key=value for maps."
+        yield _command(f"{name}-param-set", "uuid", _param_set(record), doc)
+    if record.is_addable:
+        doc = "Add param-key to a set, or key=value to a map."
+        yield _command(f"{name}-param-add", "uuid param-name [param-key]", _param_add(record), doc)
+        doc = "Remove an item of a set, or a key of a map."
+        yield _command(f"{name}-param-remove", "uuid param-name param-key", _param_remove(record), doc)
+    if record.is_clearable:
+        yield _command(f"{name}-param-clear", "uuid param-name", _param_clear(record), "Empty a set, a map or a text.")
 
 
 def _command(name: str, words: str, body: Callable[..., object], doc: str) -> Command:
@@ -194,8 +191,7 @@ def _param_get(record: Record) -> Callable[[Run], object]:
 def _param_set(record: Record) -> Callable[[Run], object]:
     async def body(run: Run) -> None:
         row = await run.api.get(record.cls, run["uuid"])
-        for name, value in _others(run):
-            await writing.set_(run.api, record, row, name, value)
+        await writing.set_all(run.api, record, row, _others(run))
 
     return body
 

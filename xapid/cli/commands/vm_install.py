@@ -47,6 +47,9 @@ async def vm_create(run: Run) -> None:
         "PCI_bus": "",
         "other_config": {},
         "recommendations": "",
+        "hardware_platform_version": 0,
+        "generation_id": "",
+        "has_vendor_device": False,
         **{f"PV_{name}": "" for name in ("bootloader", "kernel", "ramdisk", "args", "bootloader_args", "legacy_args")},
     }
     show(run, Ref("VM"), await run.api.call("VM.create", record))

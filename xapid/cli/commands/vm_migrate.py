@@ -69,6 +69,7 @@ async def vm_migrate(run: Run) -> None:
     }
     wanted = run.args.find("host-uuid") or run.args.find("host")
     if "remote-master" in run.args:
+        run.printer.message("The VM moves with its disks.")
         async with _remote(run) as remote:
             host = await _host_there(remote, wanted)
             await selectors.for_each(run, lambda vm: _send(run, vm, remote, host, options))
@@ -99,7 +100,14 @@ async def _send(run: Run, vm: Row, there: _Destination, host: str, options: dict
     formats = {await run.api.ref("VDI", uuid): format_ for uuid, format_ in run.args.map("image-format").items()}
     live = options.get("live", "true") == "true" and vm.power_state != "Halted"
     more = {name: value for name, value in options.items() if name != "live"}
-    await run.api.long("VM.migrate_send", vm.ref, destination, live, disks, interfaces, more, {}, formats)
+    if there is not run.api:
+        names = [await there.call(f"{cls}.get_name_label", ref) for cls, ref in (("host", host), ("network", network))]
+        run.printer.message(f"It goes to host {names[0]} over network {names[1]}, and its disks to these SRs:")
+        for vdi, sr in disks.items():
+            run.printer.message(f"VDI {run.api.uuid('VDI', vdi)} -> SR {await there.call('SR.get_uuid', sr)}")
+    moved = await run.api.long("VM.migrate_send", vm.ref, destination, live, disks, interfaces, more, {}, formats)
+    if more.get("copy") == "true":
+        run.printer.line(await there.call("VM.get_uuid", moved))
 
 
 async def _network(run: Run, there: _Destination, host: str) -> str:

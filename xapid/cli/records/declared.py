@@ -11,7 +11,8 @@ MRO MRW a map, likewise
 A word is a parameter's name, and after ``=`` where its value is found: a field, or a field of the object that a field refers
 to (``network.name_label``); by itself, the field of the same name. ``=@`` says that :mod:`xapid.cli.records.special` knows.
 Marks after it: ``*`` takes time, so lists leave it out; ``^`` deprecated; ``%`` never shown unless asked for by name; ``+`` a
-set that can also be set as a whole.
+set that can also be set as a whole; ``~`` a set whose items are told with commas between them, as they always were, and not
+with semicolons; ``|`` the same for filters in capitals and small letters.
 """
 
 from __future__ import annotations
@@ -27,7 +28,17 @@ from xapid.datamodel.schema import Class, Field
 from xapid.datamodel.types import Ref
 
 _MARKS = ("RO", "RW", "SRO", "SRW", "MRO", "MRW")
-_WORD = re.compile(r"([\w-]+)(?:=([\w.]+|@))?([*^%+]*)")
+_WORD = re.compile(r"([\w-]+)(?:=([\w.]+|@))?([*^%+~|]*)")
+
+
+_VALUE = 2
+_KEY_AND_VALUE = 3
+"""Parameters of messages that set a map, or a key of one, the object included."""
+
+
+def singulars(name: str) -> Iterator[str]:
+    """The name of a field, and what one of the things that are in it may be called."""
+    yield from dict.fromkeys((name, name.removesuffix("s"), f"{name.removesuffix('ies')}y"))
 
 
 class DeclarationError(Exception):
@@ -47,6 +58,10 @@ class Parameter:
     is_hidden: bool = False
     is_settable: bool = False
     """As a whole."""
+    separator: str = "; "
+    """Between items of a set."""
+    is_caseless: bool = False
+    """Whether filters do not tell capitals from small letters."""
 
     label: str = attrs.field(init=False)
     """Its name in listings."""
@@ -64,9 +79,24 @@ class Parameter:
         return self.mark.startswith("S")
 
     @property
-    def is_writable(self) -> bool:
-        """Whether users may change it in some way."""
-        return self.mark.endswith("RW") or self.is_settable
+    def key_setter(self) -> str | None:
+        """The message that sets one key of a map which is not written otherwise."""
+        return self._setter(_KEY_AND_VALUE) if self.mark == "MRO" else None
+
+    @property
+    def map_setter(self) -> str | None:
+        """The message that sets a map as a whole which is not written otherwise."""
+        return self._setter(_VALUE) if self.mark == "MRO" else None
+
+    def _setter(self, parameters: int) -> str | None:
+        messages = catalogue().messages
+        if len(self.path) == 1:
+            ((cls, field),) = self.path
+            for name in singulars(field.name):
+                entry = messages.get(f"{cls}.set_{name}")
+                if entry is not None and not entry.message.implicit and len(entry.message.params) == parameters:
+                    return entry.name
+        return None
 
     @property
     def written(self) -> str:
@@ -114,9 +144,35 @@ class Record:
         return {parameter.name: parameter for parameter in self.parameters}
 
     @cached_property
-    def is_writable(self) -> bool:
-        """Whether users may change anything of it."""
-        return any(parameter.is_writable for parameter in self.parameters)
+    def _visible(self) -> tuple[Parameter, ...]:
+        return tuple(parameter for parameter in self.parameters if not parameter.is_hidden)
+
+    @cached_property
+    def is_settable(self) -> bool:
+        """Whether users may set anything of it, be it a key of a map."""
+        return any(
+            each.mark in ("RW", "MRW") or each.is_settable or each.key_setter or each.map_setter for each in self._visible
+        )
+
+    @cached_property
+    def is_addable(self) -> bool:
+        """Whether it has a set or a map that users may add to."""
+        return any(each.mark in ("SRW", "MRW") for each in self._visible)
+
+    @cached_property
+    def is_clearable(self) -> bool:
+        """Whether there is anything that could be emptied, if users may do that."""
+        return any(each.mark == "RW" or each.is_settable or each.is_set or each.is_map for each in self._visible)
+
+
+def older_spelling(record: Record, name: str) -> tuple[Parameter, str] | None:
+    """What ``other-config-key`` means: the map or else the set of the longest name that it begins with, and the rest."""
+    for kind in "MS":
+        fits = [each for each in record.parameters if each.mark.startswith(kind) and name.startswith(f"{each.name}-")]
+        if fits:
+            found = max(fits, key=lambda each: len(each.name))
+            return found, name.removeprefix(f"{found.name}-")
+    return None
 
 
 def _parameters(cls: Class, words: str) -> Iterator[Parameter]:
@@ -137,6 +193,8 @@ def _parameters(cls: Class, words: str) -> Iterator[Parameter]:
             is_deprecated="^" in marks,
             is_hidden="%" in marks,
             is_settable="+" in marks,
+            separator=", " if "~" in marks else "; ",
+            is_caseless="|" in marks,
         )
 
 

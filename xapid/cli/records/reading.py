@@ -9,7 +9,7 @@ from typing import Any, Final
 from xapid.cli.api import Api
 from xapid.cli.records.declared import Parameter, Record
 from xapid.cli.records.special import SPECIAL
-from xapid.cli.values import INVALID, NOT_THERE, show, shower
+from xapid.cli.values import INVALID, NOT_THERE, Uuid, show, shower
 from xapid.database import Row
 from xapid.datamodel.errors import XenAPIError
 from xapid.datamodel.types import Map, Ref, Set, String, Type
@@ -40,7 +40,7 @@ def plain(parameter: Parameter) -> Callable[[Api, Row], str]:
         assert isinstance(type_, Map)
         operations = shower(Set(type_.value))
         return lambda api, row: operations(getattr(row, name).values(), api.uuid)
-    shown = shower(type_)
+    shown = _comma_separated(type_) if parameter.separator == ", " and isinstance(type_, Set) else shower(type_)
     if not steps:
         return lambda api, row: shown(getattr(row, name), api.uuid)
     path = [(field.type.to, field.name) for _, field in steps if isinstance(field.type, Ref)]
@@ -54,6 +54,11 @@ def plain(parameter: Parameter) -> Callable[[Api, Row], str]:
         return shown(getattr(here, name), api.uuid)
 
     return follow
+
+
+def _comma_separated(type_: Set) -> Callable[[Any, Uuid], str]:
+    item = shower(type_.of)
+    return lambda value, uuid: ", ".join([item(each, uuid) for each in value])
 
 
 async def pairs(api: Api, record: Record, parameter: Parameter, row: Row) -> dict[str, str]:
@@ -72,7 +77,7 @@ async def items(api: Api, record: Record, parameter: Parameter, row: Row) -> lis
     found = _field(api, parameter, row) if parameter.path else None
     if found is None:
         shown = await text(api, record, parameter, row)
-        return [] if shown in ("", NOT_THERE) else shown.split("; ")
+        return [] if shown in ("", NOT_THERE) else shown.split(parameter.separator)
     type_, value = found
     if isinstance(type_, Map):
         return [show(type_.value, item, api.uuid) for item in value.values()]

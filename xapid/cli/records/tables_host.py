@@ -15,10 +15,10 @@ RECORDS = (
         SRO capabilities  MRW other-config  MRO cpu_info chipset-info  RO hostname address  RW https-only
         SRO supported-bootloaders
         RO blobs memory-overhead memory-total=metrics.memory_total memory-free=metrics.memory_free
-            memory-free-computed=@* host-metrics-live=metrics.live  SRO patches=@^ updates
+            memory-free-computed=@* host-metrics-live=metrics.live  SRO patches=@^~ updates~
         RO ha-statefiles ha-network-peers external-auth-type external-auth-service-name
         MRO external-auth-configuration  RO edition  MRO license-server  RO power-on-mode  MRO power-on-config
-        RO local-cache-sr  SRW tags  RW ssl-legacy  MRW guest_VCPUs_params  SRO virtual-hardware-platform-versions
+        RO local-cache-sr  SRW tags~  RW ssl-legacy  MRW guest_VCPUs_params  SRO virtual-hardware-platform-versions
         RO control-domain-uuid=control_domain  SRO resident-vms updates-requiring-reboot features
         RW iscsi_iqn multipathing uefi-certificates% numa-affinity-policy
         RO pending-guidances tls-verification-enabled last-software-update latest-synced-updates-applied
@@ -48,7 +48,7 @@ RECORDS = (
         RO uuid pci-uuid=PCI vendor-name=PCI.vendor_name device-name=PCI.device_name dom0-access
             is-system-display-device  RW gpu-group-uuid=GPU_group
         RO gpu-group-name-label=GPU_group.name_label host-uuid=host host-name-label=host.name_label pci-id=PCI.pci_id
-        SRO dependencies=PCI.dependencies  MRW other-config  RO supported-VGPU-types  SRW enabled-VGPU-types+
+        SRO dependencies=@  MRW other-config  RO supported-VGPU-types  SRW enabled-VGPU-types+
         RO resident-VGPUs
         """,
         Listing("pgpu", "uuid pci-uuid vendor-name device-name gpu-group-uuid"),
@@ -129,14 +129,14 @@ RECORDS = (
     Record(
         "pool_patch",
         """
-        RO uuid name-label name-description size  SRO hosts=@ after-apply-guidance  RO update=pool_update
+        RO uuid name-label name-description size  SRO hosts=@~ after-apply-guidance~  RO update=pool_update
         """,
         Listing("patch", "uuid name-label name-description size hosts after-apply-guidance"),
     ),
     Record(
         "pool_update",
         """
-        RO uuid name-label name-description version installation-size  SRO hosts after-apply-guidance
+        RO uuid name-label name-description version installation-size  SRO hosts~ after-apply-guidance~
         RO enforce-homogeneity
         """,
         Listing("update", "uuid name-label name-description version installation-size hosts after-apply-guidance"),

@@ -9,14 +9,14 @@ RECORDS = (
         "network",
         """
         RO uuid  RW name-label name-description  SRO VIF-uuids=VIFs PIF-uuids=PIFs  RW MTU  RO bridge managed
-        MRW other-config  RO blobs  SRW tags  RW default-locking-mode  SRW purpose
+        MRW other-config  RO blobs  SRW tags~  RW default-locking-mode  SRW purpose~
         """,
         Listing("network", "uuid name-label name-description bridge", standard=True),
     ),
     Record(
         "PIF",
         """
-        RO uuid device MAC physical managed currently-attached MTU VLAN vlan-master-of vlan-slave-of bond-master-of
+        RO uuid device MAC| physical managed currently-attached MTU VLAN vlan-master-of vlan-slave-of bond-master-of
             bond-slave-of sriov-physical-PIF-of sriov-logical-PIF-of tunnel-access-PIF-of tunnel-transport-PIF-of management
             network-uuid=network network-name-label=network.name_label host-uuid=host host-name-label=host.name_label
             IP-configuration-mode IP netmask gateway IPv6-configuration-mode IPv6 IPv6-gateway primary-address-type DNS

@@ -13,7 +13,7 @@ RECORDS = (
         RO ha-enabled ha-configuration ha-statefiles  RW ha-host-failures-to-tolerate  RO ha-plan-exists-for
         RW ha-allow-overcommit  RO ha-overcommitted  RW ha-reboot-vm-on-internal-shutdown
         RO blobs wlb-url wlb-username  RW wlb-enabled wlb-verify-cert igmp-snooping-enabled
-        MRW gui-config health-check-config  RO vswitch-controller% restrictions  SRW tags
+        MRW gui-config health-check-config  RO vswitch-controller% restrictions  SRW tags~
         RO license-state=@ ha-cluster-stack  MRW guest-agent-config  MRO cpu_info
         RW policy-no-vendor-device live-patching-disabled uefi-certificates% custom-uefi-certificates%
         RO tls-verification-enabled client-certificate-auth-enabled client-certificate-auth-name  SRW repositories+
@@ -44,7 +44,7 @@ RECORDS = (
     Record(
         "subject",
         """
-        RO uuid subject-identifier  MRO other-config  SRO roles
+        RO uuid subject-identifier  MRO other-config  SRO roles=@
         """,
         Listing("subject", "uuid subject-identifier other-config roles"),
     ),

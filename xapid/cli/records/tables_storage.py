@@ -10,7 +10,7 @@ RECORDS = (
         """
         RO uuid  RW name-label name-description  RO host=@  SRO allowed-operations current-operations VDIs PBDs
         RO virtual-allocation physical-utilisation physical-size type content-type  RW shared
-        RO introduced-by is-tools-sr  MRW other-config  MRO sm-config  RO blobs local-cache-enabled  SRW tags
+        RO introduced-by is-tools-sr  MRW other-config  MRO sm-config  RO blobs local-cache-enabled  SRW tags~
         RO clustered
         """,
         Listing("sr", "uuid name-label name-description host type content-type", standard=True),
@@ -31,7 +31,7 @@ RECORDS = (
         SRO vbd-uuids=VBDs crashdump-uuids=crash_dumps
         RO virtual-size physical-utilisation location type sharable read-only storage-lock managed parent^ missing
             is-tools-iso  MRW other-config  MRO xenstore-data sm-config  RW on-boot allow-caching
-        RO metadata-latest metadata-of-pool  SRW tags  RO cbt-enabled
+        RO metadata-latest metadata-of-pool  SRW tags~  RO cbt-enabled
         """,
         Listing("vdi", "uuid name-label name-description virtual-size read-only sharable sr-uuid"),
     ),
@@ -39,7 +39,7 @@ RECORDS = (
         "SM",
         """
         RO uuid name-label name-description type vendor copyright required-api-version capabilities^  MRO features
-        RO configuration driver-filename required-cluster-stack supported-image-formats
+        RO configuration driver-filename required-cluster-stack~ supported-image-formats
         """,
         Listing("sm", "uuid type name-label name-description vendor copyright configuration"),
     ),

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 from xapid.cli.api import Api
 from xapid.cli.failures import ClientError, CommandFailed
 from xapid.cli.records import reading
-from xapid.cli.records.declared import Parameter, Record
+from xapid.cli.records.declared import Parameter, Record, older_spelling, singulars
 from xapid.cli.values import NOT_THERE, comma_separated, plain
 from xapid.database import Row
 from xapid.datamodel.types import NULL_REF, Map, Ref, Set, Type
+
+_SCHEDULER: Final = "VCPUs-params"
+_CLEARED: Final = "xenstore-data"
+"""A map that users may clear, even where they may not write it."""
+_SCHEDULED: Final = ("weight", "cap", "mask")
+"""What the scheduler of virtual processors can be told."""
 
 
 def find(record: Record, name: str) -> Parameter:
@@ -21,8 +28,22 @@ def find(record: Record, name: str) -> Parameter:
     return parameter
 
 
-async def set_(api: Api, record: Record, row: Row, name: str, value: str) -> None:
-    """Sets a parameter, or with ``map:key`` for a name one key of a map."""
+async def set_all(api: Api, record: Record, row: Row, given: Iterable[tuple[str, str]]) -> None:
+    """Sets parameters, or with ``map:key`` for a name one key of a map. Of maps that are set as a whole, all keys at once."""
+    maps: dict[str, dict[str, str]] = {}
+    for name, value in given:
+        base, _, key = name.partition(":")
+        parameter = record.by_name.get(base)
+        setter = parameter.map_setter if parameter is not None and key else None
+        if setter is None:
+            await _set(api, record, row, name, value)
+        else:
+            maps.setdefault(setter, {})[key] = value
+    for setter, whole in maps.items():
+        await api.call(setter, row.ref, whole)
+
+
+async def _set(api: Api, record: Record, row: Row, name: str, value: str) -> None:
     base, colon, key = name.partition(":")
     parameter = record.by_name.get(base)
     if parameter is None and not colon:
@@ -43,10 +64,8 @@ async def set_(api: Api, record: Record, row: Row, name: str, value: str) -> Non
 
 def _older_spelling(record: Record, name: str) -> tuple[Parameter | None, str]:
     """``other-config-key`` for ``other-config:key``."""
-    for parameter in record.parameters:
-        if parameter.is_map and name.startswith(f"{parameter.name}-"):
-            return parameter, name.removeprefix(f"{parameter.name}-")
-    return None, ""
+    found = older_spelling(record, name)
+    return (None, "") if found is None or not found[0].is_map else found
 
 
 async def _set_whole(api: Api, record: Record, row: Row, parameter: Parameter, value: str) -> None:
@@ -60,8 +79,13 @@ async def _set_key(api: Api, record: Record, row: Row, parameter: Parameter, key
         raise CommandFailed("Cannot param-set on set fields")
     if not parameter.is_map:
         raise CommandFailed(f"Field '{parameter.name}' is not a map or set")
+    if parameter.key_setter is not None:
+        await api.call(parameter.key_setter, row.ref, key, value)
+        return
     if parameter.mark == "MRO":
         raise CommandFailed(f"Map field '{parameter.name}' is read-only.")
+    if parameter.name == _SCHEDULER and key not in _SCHEDULED:
+        raise CommandFailed(f"Failed to add parameter '{key}': expecting one of {', '.join(_SCHEDULED)}")
     add, remove = _message(api, record, "add_to", parameter), _message(api, record, "remove_from", parameter)
     if add and remove:
         await api.call(remove, row.ref, key)
@@ -77,6 +101,8 @@ async def add(api: Api, record: Record, row: Row, parameter: Parameter, key: str
         raise CommandFailed("Parameter is read-only")
     if parameter.mark == "MRW":
         for name, value in rest.items():
+            if parameter.name == _SCHEDULER and name not in _SCHEDULED:
+                raise CommandFailed(f"Failed to add parameter '{name}': expecting one of {', '.join(_SCHEDULED)}")
             message = _message(api, record, "add_to", parameter)
             if message:
                 await api.call(message, row.ref, name, value)
@@ -116,6 +142,10 @@ async def clear(api: Api, record: Record, row: Row, parameter: Parameter) -> Non
     elif parameter.mark == "MRW":
         for key in await reading.pairs(api, record, parameter, row):
             await _remove_key(api, record, row, parameter, key)
+    elif parameter.map_setter is not None:
+        await api.call(parameter.map_setter, row.ref, {})
+    elif parameter.name == _CLEARED:
+        await api.call(f"{record.cls}.set_{parameter.written}", row.ref, {})
     elif parameter.mark == "RW":
         try:
             await _set_whole(api, record, row, parameter, "")
@@ -149,7 +179,7 @@ async def _change_set(api: Api, record: Record, row: Row, parameter: Parameter, 
 def _message(api: Api, record: Record, verb: str, parameter: Parameter) -> str | None:
     """The message that changes one item; named after the field or, of a set, after one of what is in it."""
     name = parameter.written
-    for each in (name, name.removesuffix("s"), f"{name.removesuffix('ies')}y"):
+    for each in singulars(name):
         if (message := f"{record.cls}.{verb}_{each}") in api.catalogue.messages:
             return message
     return None
