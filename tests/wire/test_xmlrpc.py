@@ -16,6 +16,7 @@ from xapid.datamodel.types import EPOCH, Bool, DateTime, Enum, Float, Int, Map, 
 from xapid.wire import xmlrpc
 from xapid.wire.call import Call, DateText, Malformed
 from xapid.wire.events import Event, EventBatch
+from xapid.wire.xml_values import KEPT, LONGEST_KEPT, _Kept
 from xapid.wire.xmlrpc import CODEC, decode, decode_any, decode_plain, parse_value, value_text
 
 OK = '<?xml version="1.0"?><methodResponse><params><param><value><struct><member><name>Status</name><value>Success</value></member><member><name>Value</name>{}</member></struct></value></param></params></methodResponse>'  # noqa: E501
@@ -300,3 +301,13 @@ def test_a_task_result_is_read_back_and_anything_else_refused() -> None:
 
 def test_the_codec_has_no_charset_in_its_content_type() -> None:
     assert xmlrpc.CODEC.content_type == b"text/xml"
+
+
+def test_what_is_kept_of_fields_is_bounded_in_number_and_length() -> None:
+    kept = _Kept(str.upper)
+    assert kept["x" * (LONGEST_KEPT + 1)] == "X" * (LONGEST_KEPT + 1)
+    assert kept["short"] == "SHORT"
+    assert list(kept) == ["short"]
+    for number in range(2 * KEPT):
+        assert kept[f"v{number}"] == f"V{number}"
+    assert len(kept) <= KEPT

@@ -26,6 +26,8 @@ Encode = Callable[[Any], str]
 _ROW_KEY: Final = "xml"
 KEPT: Final = 256
 """How many values of each field are kept in encoded form; when there are more, it begins anew."""
+LONGEST_KEPT: Final = 1024
+"""Letters of one that is kept: dumps and certificates are long, and no other object has the same."""
 _UNSAFE = re.compile('[&<>"\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]')
 _REPLACEMENTS: Final = {
     **dict.fromkeys(set(range(0x20)) - set(b"\t\n\r")),
@@ -137,9 +139,11 @@ class _Kept(dict[Any, str]):
         self._encode = encode
 
     def __missing__(self, value: Any) -> str:
-        if len(self) >= KEPT:
-            self.clear()
-        text = self[value] = self._encode(value)
+        text = self._encode(value)
+        if len(text) <= LONGEST_KEPT:
+            if len(self) >= KEPT:
+                self.clear()
+            self[value] = text
         return text
 
 
@@ -173,7 +177,7 @@ def _map_member(head: str, type_: Map) -> Encode:
         if hit is not None:
             return hit[1]
         text = f"{head}<value><struct>{''.join(map(write, value.items()))}</struct></value></member>"
-        if type(value) is frozenmap:
+        if type(value) is frozenmap and len(text) <= LONGEST_KEPT:
             if len(kept) >= KEPT:
                 kept.clear()
             kept[id(value)] = value, text
