@@ -179,6 +179,9 @@ def test_members_serve_nothing_and_ports_that_somebody_has_are_passed_over(api, 
     assert sorted(open_ports) == others
     idle.append(True)
     api.network.set_name_description(management, "anything")
+    assert sorted(open_ports) == others
+    api.network.add_purpose(management, "nbd")
+    api.network.add_purpose(next(net for net in api.network.get_all() if net != management), "nbd")
     assert open_ports == {}
 
 

@@ -26,7 +26,8 @@ log = Logger()
 
 MOST: Final = 256
 """Clients of one port."""
-_WATCHED: Final = frozenset({"network", "PIF", "host"})
+_WATCHED: Final[dict[str, tuple[str, ...]]] = {"network": ("purpose",), "PIF": ("network", "IP", "IPv6"), "host": ()}
+"""What the addresses are made of: classes, whose objects come and go, and fields that change. Hosts change all the time."""
 
 Listen = Callable[[str, ServerFactory], IListeningPort]
 """Listens at an address. Raises OSError."""
@@ -113,7 +114,7 @@ class NbdPorts:
                 await closing
 
     def _committed(self, generation: int, changes: Sequence[Change]) -> None:
-        if any(change.table.cls.name in _WATCHED for change in changes):
+        if any(_matters(change) for change in changes):
             self._look()
 
     def _look(self) -> None:
@@ -149,3 +150,11 @@ class NbdPorts:
         port, factory = self._served.pop(place)
         factory.end()
         return port.stopListening()
+
+
+def _matters(change: Change) -> bool:
+    fields = _WATCHED.get(change.table.cls.name)
+    if fields is None:
+        return False
+    before, after = change.before, change.after
+    return before is None or after is None or any(getattr(before, name) != getattr(after, name) for name in fields)
