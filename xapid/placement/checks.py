@@ -17,7 +17,7 @@ from xapid.datamodel.types import NULL_REF
 from xapid.placement.graphics import gpus_of, room_for
 from xapid.placement.memory import domain_type_of, free, needed_to_start
 from xapid.placement.roles import role_of, takes_vms
-from xapid.placement.versions import assert_newest
+from xapid.placement.versions import newest_of, version_of
 from xapid.placement.virtual_functions import assert_functions, may_be_sriov
 
 _NOT_FOR_HVM: Final = ("rename_restart", "coredump_and_destroy", "coredump_and_restart")
@@ -56,6 +56,11 @@ class Needs:
         pifs = [self.db.get("PIF", ref) for ref in network.PIFs]
         bonded = {pif.host for pif in pifs if bonds.find(pif.bond_slave_of) is not None}
         return Reach(network, hosts_of_network(self.db, network, self.vm.ref), bonded)
+
+    @cached_property
+    def newest(self) -> tuple[int, ...] | None:
+        """The version that a host must have on which it starts; None if any will do."""
+        return newest_of(self.db)
 
     @cached_property
     def functions(self) -> bool:
@@ -208,8 +213,9 @@ def _platform_version(q: Question) -> None:
 
 
 def _version(q: Question) -> None:
-    if q.boots:
-        assert_newest(q.db, q.vm, q.host)
+    newest = q.needs.newest if q.boots else None
+    if newest is not None and version_of(q.host.software_version) < newest:
+        raise XenAPIError("VM_HOST_INCOMPATIBLE_VERSION", q.host.ref, q.vm.ref)
 
 
 def _cpu_features(q: Question) -> None:

@@ -24,7 +24,7 @@ def choose_host(db: Database, random: Random, vm: Row, *, force: bool = False) -
     for memory in (True, False):
         candidates = _feasible(needs, memory=memory, force=force)
         if candidates:
-            return _best(db, random, vm, candidates)
+            return _best(needs, random, candidates)
     raise XenAPIError("NO_HOSTS_AVAILABLE")
 
 
@@ -71,11 +71,13 @@ def _feasible(needs: Needs, *, memory: bool, force: bool) -> list[Row]:
     ]
 
 
-def _best(db: Database, random: Random, vm: Row, candidates: list[Row]) -> Row:
+def _best(needs: Needs, random: Random, candidates: list[Row]) -> Row:
     """The one where most speaks for it: the VM's group or what cards have left, its affinity, then room to grow."""
-    candidates = _lowest([(_crowd(db, vm, host), host) for host in candidates])
-    if not any(_keeps_apart(db, group) for group in vm.groups):
-        candidates = _lowest([(_cards(db, vm, host), host) for host in candidates])
+    db, vm = needs.db, needs.vm
+    if any(_keeps_apart(db, group) for group in vm.groups):
+        candidates = _lowest([(_crowd(db, vm, host), host) for host in candidates])
+    elif vm.VGPUs or needs.functions:
+        candidates = _lowest([(_cards(needs, host), host) for host in candidates])
     for host in candidates:
         if host.ref == vm.affinity:
             return host
@@ -99,15 +101,17 @@ def _lowest(rated: list[tuple[int, Row]]) -> list[Row]:
     return [host for rate, host in rated if rate == least]
 
 
-def _cards(db: Database, vm: Row, host: Row) -> int:
+def _cards(needs: Needs, host: Row) -> int:
     """What speaks against a host as for its cards: how much room they have for the VM's virtual GPU, where cards are to be
     filled one by one; how little, where VMs are to be spread over them, as they are over virtual functions.
     """
+    db, vm = needs.db, needs.vm
     vgpu = next((row for ref in vm.VGPUs if (row := db.table("VGPU").find(ref)) is not None), None)
     if vgpu is not None:
         room = sum(room for room, _ in room_for(db, vgpu, host))
         return -room if is_spread(db, vgpu) else room
-    found = (sriov_of(db, network, host.ref) for network in networks_of(db, vm) if may_be_sriov(db, network))
+    networks = [reach.network for reach in needs.networks if may_be_sriov(db, reach.network)]
+    found = (sriov_of(db, network, host.ref) for network in networks)
     return -sum(remaining_capacity(db, sriov) for sriov in found if sriov is not None)
 
 

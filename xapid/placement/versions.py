@@ -20,12 +20,11 @@ def version_of(software: Mapping[str, str]) -> tuple[int, ...]:
     return tuple(int(word) for word in software.get("platform_version", "").split(".") if word.isdigit())
 
 
-def assert_newest(db: Database, vm: Row, host: Row) -> None:
-    """Errors: VM_HOST_INCOMPATIBLE_VERSION, where the pool is being upgraded and another host is newer."""
+def newest_of(db: Database) -> tuple[int, ...] | None:
+    """The version of the newest host, while the pool is being upgraded."""
     if not any(UPGRADING in pool.other_config for pool in db.table("pool")):
-        return
-    if any(version_of(other.software_version) > version_of(host.software_version) for other in db.table("host")):
-        raise XenAPIError("VM_HOST_INCOMPATIBLE_VERSION", host.ref, vm.ref)
+        return None
+    return max(version_of(host.software_version) for host in db.table("host"))
 
 
 def assert_not_older(db: Database, vm: Row, software: Mapping[str, str], host: str) -> None:
