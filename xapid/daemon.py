@@ -1,4 +1,4 @@
-"""The composition root: a pool, its doors, and its life from the first line to SIGTERM."""
+"""The composition root: a pool, its listeners, and its life from the first line to SIGTERM."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from xapid.config import Config, ConfigError
 from xapid.database import garbage
 from xapid.database.journal import CopiedJournal, Journal, JournalError, SQLiteJournal
 from xapid.datamodel.errors import XenAPIError
-from xapid.doors import Doors
 from xapid.http.blobs import BlobStore, DirectoryBlobStore
 from xapid.http.files import WebRoot
 from xapid.ids import Ids
 from xapid.inventory.build import HostCertificate
+from xapid.listeners import Listeners
 from xapid.listening import Sockets, allow_many_connections
 from xapid.operations.keeping import Keeping
 from xapid.operations.measuring import Measuring
@@ -70,7 +70,7 @@ class Daemon:
         self._is_up = False
         self._reactor = reactor
         self._sockets = Sockets(self.config)
-        self._doors: Doors | None = None
+        self._listeners: Listeners | None = None
         self._threads = Threads(reactor, "passwords")
         self._workers = Threads(reactor, "work")
         self._keeping: Keeping | None = None
@@ -92,8 +92,8 @@ class Daemon:
 
     def serve_as(self, host: str) -> None:
         """What answered for the coordinator's host answers for this one now."""
-        if self._doors is not None:
-            self._doors.serve_as(host)
+        if self._listeners is not None:
+            self._listeners.serve_as(host)
 
     @property
     def port(self) -> int:
@@ -167,8 +167,8 @@ class Daemon:
         extensions = extension_folders(config.extensions)
         services.is_extension = lambda name: trusted(extensions, name) is not None
         services.power = PowerOn.from_config(config, self._reactor, services.sessions, lambda: self._door(self._own_host()))
-        self._doors = Doors(config, self._reactor, self.pool, self._showing, self._sockets, self._files, self._problem)
-        self._doors.open()
+        self._listeners = Listeners(config, self._reactor, self.pool, self._showing, self._sockets, self._files, self._problem)
+        self._listeners.open()
         self._showing.watch(self.pool.db)
         await federation.start(self._showing.internal.current.leaf_pem, TlsNetwork(self._reactor, self._showing.client_tls))
         self.pool.start()
@@ -225,8 +225,8 @@ class Daemon:
     async def stop(self) -> None:
         """Answer what is being answered, keep what was acknowledged, and end."""
         self._is_up = False
-        if self._doors is not None:
-            await self._doors.close()
+        if self._listeners is not None:
+            await self._listeners.close()
         self._sockets.close()
         if hasattr(self, "pool"):
             self.pool.stop()
@@ -238,8 +238,8 @@ class Daemon:
             self.pool.services.pool.stop()
             if self.status != JOURNAL_FAILED:
                 await self.pool.db.close()
-        if self._doors is not None:
-            self._doors.abort()
+        if self._listeners is not None:
+            self._listeners.abort()
         self._threads.stop()
         self._workers.stop()
         if self._state is not None:
@@ -257,8 +257,8 @@ class Daemon:
 
     def _journal_failed(self, problem: BaseException) -> None:
         self.status = JOURNAL_FAILED
-        if self._doors is not None:
-            self._doors.abort()
+        if self._listeners is not None:
+            self._listeners.abort()
         self._reactor.stop()
 
     # What people and programs are told ------------------------------------------------------------------------------------

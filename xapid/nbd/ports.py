@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from twisted.internet import defer
 from twisted.internet.interfaces import IAddress, IListeningPort, IOpenSSLServerConnectionCreator, IReactorTime
-from twisted.internet.protocol import ServerFactory
+from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -72,7 +72,7 @@ class _Client(NbdProtocol):
         self._among.add(self)
         super().connectionMade()
 
-    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]  # Twisted's default is for its tests
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._among.discard(self)
         super().connectionLost(reason)
 

@@ -107,6 +107,9 @@ class Garbage(Exception):
 class NbdProtocol(TwistedProtocol):
     """Serves one client. With ``tls``, it has to start that first."""
 
+    transport: Any
+    """Of TCP, which can start TLS."""
+
     def __init__(self, open_: Open, tls: IOpenSSLServerConnectionCreator | None, clock: IReactorTime) -> None:
         self._open = open_
         self._tls = tls
@@ -128,10 +131,9 @@ class NbdProtocol(TwistedProtocol):
 
     def connectionMade(self) -> None:
         self._timer = self._clock.callLater(PATIENCE, self.end)
-        transport: Any = self.transport
-        transport.setTcpKeepAlive(True)
-        transport.setTcpNoDelay(True)
-        transport.registerProducer(self, True)
+        self.transport.setTcpKeepAlive(True)
+        self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
         self._write(_INIT + _OPTION_MAGIC + struct.pack(">H", _FIXED | _NO_ZEROES))
 
     def dataReceived(self, data: bytes) -> None:
@@ -150,7 +152,7 @@ class NbdProtocol(TwistedProtocol):
         """Hang up."""
         self._step = None
         if self.transport is not None:
-            self.transport.abortConnection()  # type: ignore[attr-defined]  # it is a TCP transport
+            self.transport.abortConnection()
 
     def pauseProducing(self) -> None:
         """The client does not take what is sent."""
@@ -175,7 +177,7 @@ class NbdProtocol(TwistedProtocol):
             self._timer.cancel()
 
     def _write(self, data: bytes) -> None:
-        self.transport.write(data)  # type: ignore[union-attr]  # it is connected
+        self.transport.write(data)
 
     def _advance(self) -> None:
         if self._advancing:  # what was waited for came at once
@@ -189,11 +191,10 @@ class NbdProtocol(TwistedProtocol):
             self.end()
         finally:
             self._advancing = False
-        producer: Any = self.transport
         if self._step is not None:
-            producer.resumeProducing()
+            self.transport.resumeProducing()
         elif len(self._buffer) > BACKLOG:
-            producer.pauseProducing()
+            self.transport.pauseProducing()
 
     def _take(self, size: int) -> bytes:
         taken, self._buffer = self._buffer[:size], self._buffer[size:]
@@ -241,7 +242,7 @@ class NbdProtocol(TwistedProtocol):
         if option == _Option.ABORT:
             self._reply(option, _Reply.ACK)
             self._step = None
-            self.transport.loseConnection()  # type: ignore[union-attr]  # it is connected
+            self.transport.loseConnection()
         elif option == _Option.STARTTLS:
             self._start_tls(option, data)
         elif self._wants_tls:
@@ -269,10 +270,9 @@ class NbdProtocol(TwistedProtocol):
             raise Garbage("something in the clear after the start of TLS")
         self._reply(option, _Reply.ACK)
         self._wants_tls = False
-        transport: Any = self.transport
-        transport.unregisterProducer()
-        transport.startTLS(self._tls)
-        transport.registerProducer(self, True)
+        self.transport.unregisterProducer()
+        self.transport.startTLS(self._tls)
+        self.transport.registerProducer(self, True)
 
     def _reply(self, option: int, kind: int, data: bytes = b"") -> None:
         self._write(_REPLY.pack(_REPLY_MAGIC, option, kind, len(data)) + data)
@@ -331,7 +331,7 @@ class NbdProtocol(TwistedProtocol):
         assert self._disk is not None
         if command == _Command.DISC:
             self._step = None
-            self.transport.loseConnection()  # type: ignore[union-attr]  # it is connected
+            self.transport.loseConnection()
         elif command == _Command.READ:
             if 0 < length <= LONGEST_READ and offset + length <= self._disk.size:
                 self._while(self._read(self._disk, handle, offset, length))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import time
-
 import pytest
 import pytest_twisted
-from twisted.internet import defer, reactor, task
+from twisted.internet import defer, reactor
 from twisted.logger import globalLogPublisher
 
+from hanging import alive, hanging, pids, until
 from xapid.agent.children import Children
 from xapid.agent.plugins.folders import Folders
 from xapid.agent.plugins.hooks import Hooks
@@ -48,26 +46,6 @@ def plugins(clock, folder):
 @pytest.fixture
 def run(plugins):
     return lambda: plugins.run_hook(HOOK, ARGS, ERRAND)
-
-
-async def until(condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        await task.deferLater(reactor, 0.01)
-
-
-def hanging(tmp_path):
-    return f"echo $$ >>{tmp_path}/pids; exec sleep 600"
-
-
-def pids(tmp_path):
-    file = tmp_path / "pids"
-    return [int(pid) for pid in file.read_text().split()] if file.exists() else []
-
-
-def alive(pid):
-    return os.path.exists(f"/proc/{pid}")
 
 
 @pytest.fixture

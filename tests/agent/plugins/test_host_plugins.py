@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 
 import pytest
 import pytest_twisted
-from twisted.internet import defer, reactor, task
+from twisted.internet import defer, reactor
 
+from hanging import alive, hanging, pids, until
 from xapid.agent.children import Children
 from xapid.agent.plugins.folders import Folders
 from xapid.agent.plugins.hooks import Hooks
@@ -328,26 +328,6 @@ async def test_a_file_that_cannot_be_started_fails_by_itself(call, put):
     put("nointerpreter", "", "#!/nowhere/python\n")
     assert (await failure(call("noshebang")))[:2] == ("XENAPI_PLUGIN_FAILURE", "non-zero exit")
     assert (await failure(call("nointerpreter")))[:2] == ("XENAPI_PLUGIN_FAILURE", "non-zero exit")
-
-
-async def until(condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        await task.deferLater(reactor, 0.01)
-
-
-def hanging(tmp_path):
-    return f"echo $$ >>{tmp_path}/pids; exec sleep 600"
-
-
-def pids(tmp_path):
-    file = tmp_path / "pids"
-    return [int(pid) for pid in file.read_text().split()] if file.exists() else []
-
-
-def alive(pid):
-    return os.path.exists(f"/proc/{pid}")
 
 
 @ensured

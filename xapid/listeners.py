@@ -32,7 +32,7 @@ from xapid.pool.neighbours import Neighbours
 from xapid.showing import Showing
 
 
-class Doors:
+class Listeners:
     """All ports of a daemon. ``problem`` says why the daemon cannot do its work now, None if it can."""
 
     def __init__(
