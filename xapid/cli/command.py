@@ -54,6 +54,22 @@ class Run:
             raise CommandFailed(f"Failed to read file: {self[name]}")
         return contents
 
+    async def with_files(self, name: str, ending: str, failure: str) -> dict[str, str]:
+        """The pairs of a map parameter, in which a key with ``ending`` names a file of the user's that holds the value.
+
+        Raises :class:`CommandFailed`, with ``failure`` and the name, for a file that there is not.
+        """
+        found = {}
+        for key, value in self.args.map(name).items():
+            if not key.endswith(ending):
+                found[key] = value
+                continue
+            contents = await self.terminal.load(value)
+            if contents is None:
+                raise CommandFailed(f"{failure}: {value}")
+            found[key.removesuffix(ending)] = contents.decode("utf-8", "replace")
+        return found
+
     async def confirm(self, *warnings: str) -> bool:
         """Has the user agree, unless ``--force`` says so already."""
         if self.is_forced:

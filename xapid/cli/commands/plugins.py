@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from xapid.cli.command import Run, command
-from xapid.cli.failures import CommandFailed
 
 _FILE = ":file"
 
 
 async def _args(run: Run) -> dict[str, str]:
-    found = {}
-    for key, value in run.args.map("args").items():
-        if not key.endswith(_FILE):
-            found[key] = value
-            continue
-        contents = await run.terminal.load(value)
-        if contents is None:
-            raise CommandFailed(f"Failed to read file: {value}")
-        found[key.removesuffix(_FILE)] = contents.decode("utf-8", "replace")
-    return found
+    return await run.with_files("args", _FILE, "Failed to read file")
 
 
 @command("host-call-plugin", "host-uuid plugin fn [args:]")

@@ -55,15 +55,7 @@ async def sr_create(run: Run) -> None:
     if uuid is None and not shared and len(api.hosts) > 1:
         raise CommandFailed("Required parameter not found: host-uuid")
     host = api.coordinator if uuid is None else await api.ref("host", uuid)
-    config = {}
-    for key, value in run.args.map("device-config").items():
-        if not key.endswith(_FILENAME):
-            config[key] = value
-            continue
-        contents = await run.terminal.load(value)
-        if contents is None:
-            raise CommandFailed(f"File not found: {value}")
-        config[key.removesuffix(_FILENAME)] = contents.decode("utf-8", "replace")
+    config = await run.with_files("device-config", _FILENAME, "File not found")
     size = values.size("physical-size", run.args.get("physical-size", "0"))
     made = await api.long(
         "SR.create", host, config, size, run["name-label"], run["name-description"], run["type"], run["content-type"], shared,
