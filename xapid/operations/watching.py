@@ -1,4 +1,7 @@
-"""What the coordinator keeps an eye on all the time in order to tell it in alerts, as one thing that is started and stopped."""
+"""What the coordinator keeps an eye on all the time, as one thing that is started and stopped.
+
+Each part raises the alerts that it names; proxies of provisioning services are started and stopped as well.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from xapid.operations.threshold_alarms import ThresholdAlarms
 
 
 class Watching:
-    """Figures, paths, proxies and the directory. Nothing is told while ``idle`` says so."""
+    """Figures, paths, proxies and the directory. All rest while ``idle`` says so: then another daemon leads the pool."""
 
     def __init__(self, db: Database, clock: IReactorTime, services: Services, idle: Callable[[], bool]) -> None:
         self._parts = (
